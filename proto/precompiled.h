@@ -1,0 +1,41 @@
+// What nearly every program of the workshop includes, compiled once for all of
+// them. Every file still includes what it uses, so that it can be copied into
+// a project without this; `make test` builds the lessons that way.
+
+#pragma once
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <google/protobuf/text_format.h>
+#include <google/protobuf/util/json_util.h>
+#include <google/protobuf/util/message_differencer.h>
+#include <google/protobuf/util/time_util.h>
+#include <grpcpp/ext/proto_server_reflection_plugin.h>
+#include <grpcpp/grpcpp.h>
+#include <gtest/gtest.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <iostream>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <random>
+#include <regex>
+#include <sstream>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include "workshop/calculator/v1/calculator.grpc.pb.h"
+#include "workshop/grader/v1/exercise.pb.h"
+#include "workshop/grader/v1/report.pb.h"
+#include "workshop/greeter/v1/greeter.grpc.pb.h"

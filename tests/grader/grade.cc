@@ -1,0 +1,305 @@
+#include "tests/grader/grade.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <google/protobuf/io/zero_copy_stream_impl.h>
+#include <google/protobuf/util/delimited_message_util.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <numeric>
+#include <optional>
+#include <regex>
+#include <string_view>
+#include <utility>
+
+#include "tests/support/process.h"
+
+namespace workshop::grader {
+namespace {
+
+namespace fs = std::filesystem;
+using std::chrono::steady_clock;
+using testing::Process;
+
+// Nothing is waited for without end; a compiler on a slow machine gets this.
+constexpr std::chrono::minutes kBuildLimit{20};
+constexpr std::chrono::seconds kEndLimit{10};
+
+double SecondsSince(steady_clock::time_point start) {
+  return std::chrono::duration<double>(steady_clock::now() - start).count();
+}
+
+// Where the build puts what it makes of the sources in `submission`, as a path
+// in the build tree.
+fs::path BinaryDir(const Workshop& workshop, const fs::path& submission) {
+  const fs::path in_build = submission.lexically_relative(workshop.build);
+  if (!in_build.empty() && *in_build.begin() != "..") return in_build;
+  return submission.lexically_relative(workshop.root);
+}
+
+struct NinjaRun {
+  bool ok;
+  std::string output;
+};
+
+NinjaRun Ninja(const fs::path& build, const std::vector<std::string>& targets,
+               const Progress& progress) {
+  std::vector<std::string> command = {"ninja", "-C", build.string(), "-k", "0"};
+  command.insert(command.end(), targets.begin(), targets.end());
+  Process::Options options;
+  options.environment["NINJA_STATUS"] = "[%f/%t] ";
+  options.on_line = [&](const std::string& line, bool /*is_stderr*/) {
+    if (line.starts_with("[")) progress("building " + line);
+  };
+  Process ninja(std::move(command), std::move(options));
+  const auto exit = ninja.WaitForExit(kBuildLimit);
+  if (!exit) throw CannotGrade("The build did not end within 20 minutes.");
+  if (exit->status == 127) {
+    throw CannotGrade("ninja is not installed. `make setup` installs it.");
+  }
+  return {*exit == testing::Exit{0, 0}, ninja.Stdout() + ninja.Stderr()};
+}
+
+// What a compiler or linker said, without ninja's commands around it.
+std::string CompilerOutput(const std::string& ninja_output,
+                           const fs::path& root) {
+  static const std::regex kNoise(
+      "^(\\[[0-9]+/[0-9]+\\] .*|FAILED: .*|ninja: .*|/?\\S*clang\\+\\+.* -o .*|"
+      "/?\\S*g\\+\\+.* -o .*|: && .*|[0-9]+ (error|warning)s? .*generated\\.)$");
+  std::string text;
+  std::string::size_type begin = 0;
+  while (begin < ninja_output.size()) {
+    const auto end = std::min(ninja_output.find('\n', begin),
+                              ninja_output.size());
+    std::string line = ninja_output.substr(begin, end - begin);
+    begin = end + 1;
+    if (line.size() < 5000 && std::regex_match(line, kNoise)) continue;
+    const std::string prefix = root.string() + "/";
+    for (auto at = line.find(prefix); at != std::string::npos;
+         at = line.find(prefix)) {
+      line.erase(at, prefix.size());
+    }
+    text += line + "\n";
+  }
+  // Warnings and notes that come before the first error are not the reason.
+  std::size_t start = 0;
+  for (const std::string_view mark : {" error: ", "error: "}) {
+    const std::size_t error = text.find(mark);
+    if (error == std::string::npos) continue;
+    const std::size_t line = text.rfind('\n', error);
+    start = line == std::string::npos ? 0 : line + 1;
+    break;
+  }
+  return text.substr(start);
+}
+
+// Why a learner's source cannot even be compiled; empty if it can be tried.
+std::string SourceProblem(const fs::path& source, const fs::path& shown) {
+  if (!fs::exists(source)) {
+    return fmt::format("{} is gone. `git checkout {}` brings the skeleton "
+                       "back.",
+                       shown.string(), shown.string());
+  }
+  const std::string content = ReadFile(source);
+  if (content.find_first_not_of(" \t\r\n") == std::string::npos) {
+    return fmt::format("{} is empty. `git checkout {}` brings the skeleton "
+                       "back.",
+                       shown.string(), shown.string());
+  }
+  return "";
+}
+
+// Whether this failure is the workshop's or the machine's and not one of the
+// learner's code.
+void ThrowIfMachineFailed(const std::string& output) {
+  constexpr std::pair<std::string_view, std::string_view> kReasons[] = {
+      {"No space left on device",
+       "The disk is full. Free some space and try again."},
+      {"Read-only file system",
+       "The build folder is on a read-only file system. Use a copy of the "
+       "workshop that you may write to."},
+      {"Permission denied",
+       "The build folder may not be written. `chmod -R u+w build`, or `make "
+       "clean` as whoever owns it, and try again."},
+      {"No such file or directory: 'clang++'",
+       "clang++ is not installed. `make setup` installs it."},
+      {"clang++: not found",
+       "clang++ is not installed. `make setup` installs it."},
+  };
+  for (const auto& [sign, reason] : kReasons) {
+    if (output.find(sign) != std::string::npos) {
+      throw CannotGrade(std::string(reason));
+    }
+  }
+}
+
+v1::TestReport Lost(v1::TestReport listed) {
+  listed.set_verdict(v1::FAIL);
+  listed.mutable_explanation()->add_came_back(
+      "no result: the suite was stopped before it could report this test");
+  return listed;
+}
+
+
+}  // namespace
+
+int TaskGrade::passed() const {
+  return static_cast<int>(
+      std::count_if(tests.begin(), tests.end(), [](const auto& test) {
+        return test.verdict() == v1::PASS;
+      }));
+}
+
+bool TaskGrade::done() const {
+  return !tests.empty() && passed() == static_cast<int>(tests.size());
+}
+
+bool Grade::passed() const {
+  return !tasks.empty() &&
+         std::all_of(tasks.begin(), tasks.end(),
+                     [](const TaskGrade& task) { return task.done(); });
+}
+
+int Grade::score() const {
+  return std::accumulate(
+      tasks.begin(), tasks.end(), 0,
+      [](int sum, const TaskGrade& task) { return sum + task.score(); });
+}
+
+std::vector<v1::TestReport> RunSuite(
+    const fs::path& suite, const std::map<std::string, fs::path>& programs,
+    std::uint64_t seed, const Progress& progress) {
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC) != 0) throw CannotGrade("There are no pipes left.");
+  std::vector<std::string> command = {suite.string(), "--seed",
+                                      std::to_string(seed), "--report",
+                                      std::to_string(ends[1])};
+  for (const auto& [name, path] : programs) {
+    command.insert(command.end(), {"--program", name + "=" + path.string()});
+  }
+  // Whatever the programs leave in their temporary folders goes with this.
+  const testing::TempDir temporary;
+  Process::Options options;
+  options.environment["TMPDIR"] = temporary.path();
+  options.inherit = {ends[1]};
+  Process process(std::move(command), std::move(options));
+  close(ends[1]);
+
+  // The list comes first, a report without a verdict for each test; then the
+  // reports in the order in which the tests end. Each test has its own time
+  // limit in the suite, so that the end of the pipe comes in bounded time.
+  std::vector<v1::TestReport> tests;
+  std::size_t done = 0;
+  google::protobuf::io::FileInputStream in(ends[0]);
+  in.SetCloseOnDelete(true);
+  v1::TestReport report;
+  bool clean_end = false;
+  while (google::protobuf::util::ParseDelimitedFromZeroCopyStream(
+      &report, &in, &clean_end)) {
+    const auto known =
+        std::find_if(tests.begin(), tests.end(), [&](const auto& test) {
+          return test.name() == report.name();
+        });
+    if (known == tests.end()) {
+      tests.push_back(report);
+    } else {
+      *known = report;
+      progress(fmt::format("running test {} of {}", ++done, tests.size()));
+    }
+    report.Clear();
+  }
+  process.WaitForExit(kEndLimit);
+  if (tests.empty()) {
+    throw CannotGrade("The suite " + suite.string() +
+                      " does not run:\n" + process.Stderr());
+  }
+  for (v1::TestReport& test : tests) {
+    if (test.verdict() == v1::VERDICT_UNSPECIFIED) test = Lost(test);
+  }
+  return tests;
+}
+
+Grade GradeExercise(const Workshop& workshop, const CourseExercise& exercise,
+                    const fs::path& submission, std::uint64_t seed,
+                    const Progress& progress) {
+  Grade grade;
+  grade.exercise = exercise;
+  grade.started = !IsUntouched(exercise, submission);
+
+  const fs::path binary_dir = BinaryDir(workshop, submission);
+  const std::string suite = "tests/exercises/" + exercise.name + "_test";
+  const auto target = [&](const std::string& program) {
+    return (binary_dir / program).string();
+  };
+
+  const auto build_start = steady_clock::now();
+  std::vector<std::string> to_build;
+  for (const std::string& program : exercise.manifest.programs()) {
+    const fs::path source = submission / (program + ".cc");
+    const fs::path shown = source.lexically_relative(workshop.root);
+    std::string problem = SourceProblem(source, shown);
+    if (problem.empty()) {
+      to_build.push_back(program);
+    } else {
+      grade.build_errors.push_back({program, std::move(problem)});
+    }
+  }
+  std::vector<std::string> targets = {suite};
+  for (const std::string& program : to_build) targets.push_back(target(program));
+  std::vector<std::string> built = to_build;
+  if (!Ninja(workshop.build, targets, progress).ok) {
+    // Something does not build. One by one, so that it costs only itself.
+    const NinjaRun suite_run = Ninja(workshop.build, {suite}, progress);
+    ThrowIfMachineFailed(suite_run.output);
+    if (!suite_run.ok) {
+      throw CannotGrade("The suite " + suite + " does not build:\n" +
+                        CompilerOutput(suite_run.output, workshop.root));
+    }
+    built.clear();
+    for (const std::string& program : to_build) {
+      const NinjaRun run = Ninja(workshop.build, {target(program)}, progress);
+      ThrowIfMachineFailed(run.output);
+      if (run.ok) {
+        built.push_back(program);
+      } else {
+        grade.build_errors.push_back(
+            {program, CompilerOutput(run.output, workshop.root)});
+      }
+    }
+  }
+  grade.build_seconds = SecondsSince(build_start);
+
+  if (!grade.started) {
+    for (const v1::Task& task : exercise.manifest.tasks()) {
+      grade.tasks.push_back({task, {}});
+    }
+    return grade;
+  }
+
+  const auto suite_start = steady_clock::now();
+  std::map<std::string, fs::path> programs;
+  for (const std::string& program : built) {
+    programs[program] = workshop.build / target(program);
+  }
+  const std::vector<v1::TestReport> tests =
+      RunSuite(workshop.build / suite, programs, seed, progress);
+  grade.suite_seconds = SecondsSince(suite_start);
+  for (const v1::Task& task : exercise.manifest.tasks()) {
+    TaskGrade task_grade = {task, {}};
+    for (const v1::TestReport& test : tests) {
+      if (test.name().starts_with(task.suite() + ".")) {
+        task_grade.tests.push_back(test);
+      }
+    }
+    if (task_grade.tests.empty()) {
+      throw CannotGrade(fmt::format("The suite {} has no test for {}.", suite,
+                                    task.suite()));
+    }
+    grade.tasks.push_back(std::move(task_grade));
+  }
+  return grade;
+}
+
+}  // namespace workshop::grader

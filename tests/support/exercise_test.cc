@@ -1,0 +1,279 @@
+#include "tests/support/exercise_test.h"
+
+#include <fmt/format.h>
+#include <google/protobuf/util/message_differencer.h>
+
+#include <functional>
+#include <regex>
+#include <utility>
+
+#include "lessons/common/program.h"
+#include "tests/support/usual_causes.h"
+
+namespace workshop::testing {
+namespace {
+
+using google::protobuf::Message;
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+using workshop::grader::v1::CRASH;
+using workshop::grader::v1::Explanation;
+using workshop::grader::v1::TIMEOUT;
+using workshop::grader::v1::Verdict;
+
+// The last lines of what a program printed that a learner is shown.
+constexpr std::size_t kOutputLines = 8;
+constexpr std::size_t kOutputBytes = 2000;
+
+// What a server that broke the connection may still need to end.
+constexpr milliseconds kDyingLimit{1000};
+
+std::string Seconds(milliseconds time) {
+  return fmt::format("{:.3g} s", static_cast<double>(time.count()) / 1000);
+}
+
+std::string LastLines(std::string text) {
+  while (text.ends_with('\n')) text.pop_back();
+  if (text.size() > kOutputBytes) text.erase(0, text.size() - kOutputBytes);
+  std::size_t begin = text.size();
+  for (std::size_t i = 0; i < kOutputLines && begin != std::string::npos; ++i) {
+    begin = begin == 0 ? std::string::npos : text.rfind('\n', begin - 1);
+  }
+  return begin == std::string::npos ? text : text.substr(begin + 1);
+}
+
+std::string PrintedBy(const std::string& program, const Process& process) {
+  std::string output = LastLines(process.Stderr());
+  if (output.empty()) return "";
+  return fmt::format("{} wrote on stderr:\n{}", program, output);
+}
+
+std::string TextOf(const Message& message) {
+  const std::string text = message.ShortDebugString();
+  return text.empty() ? "all fields at their defaults" : text;
+}
+
+std::string TextOf(const grpc::Status& status, const Message& response) {
+  if (status.ok()) return "OK, " + TextOf(response);
+  if (status.error_message().empty()) {
+    return CodeName(status.error_code()) + ", with an empty message";
+  }
+  return fmt::format("{}: \"{}\"", CodeName(status.error_code()),
+                     status.error_message());
+}
+
+std::string Quoted(const std::string& what, const std::string& text) {
+  const std::string last = LastLines(text);
+  return fmt::format("{}: {}", what, last.empty() ? "(nothing)" : last);
+}
+
+bool Mentions(const std::string& message, const std::string& word) {
+  return std::regex_search(message, std::regex("\\b" + word + "\\b"));
+}
+
+}  // namespace
+
+ExerciseTest::ExerciseTest() {
+  const ::testing::TestInfo& test =
+      *::testing::UnitTest::GetInstance()->current_test_info();
+  const std::string name =
+      std::string(test.test_suite_name()) + "." + test.name();
+  random_.seed(Settings().seed ^ std::hash<std::string>()(name));
+}
+
+void ExerciseTest::TearDown() {
+  if (server_ == nullptr || HasFailure()) return;
+  if (const auto exit = server_->process().WaitForExit(milliseconds(0))) {
+    Fail(CRASH, {"nothing more: the calls before were answered as promised"},
+         {"the server " + Describe(*exit)});
+  }
+}
+
+std::string ExerciseTest::Program(const std::string& name) {
+  const auto program = Settings().programs.find(name);
+  if (program == Settings().programs.end()) {
+    Usually("The compiler's first error above says what to fix.");
+    Fail(workshop::grader::v1::FAIL, {}, {name + ".cc does not build, so nothing could be started"});
+  }
+  return program->second;
+}
+
+Process::Options ExerciseTest::LearnerOptions() const {
+  Process::Options options;
+  options.directory = directory_.path();
+  options.environment["TMPDIR"] = directory_.path();
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+  options.memory_limit = kMemoryLimit;
+#endif
+  return options;
+}
+
+void ExerciseTest::StartServer(std::vector<std::string> flags) {
+  std::vector<std::string> command = {Program("server")};
+  command.insert(command.end(), flags.begin(), flags.end());
+  const std::string address = "unix:" + directory_.path() + "/server.sock";
+  channel_.reset();
+  server_.reset();
+  server_ =
+      std::make_unique<ServerProcess>(command, address, LearnerOptions());
+  const milliseconds limit = Patience(kStartLimit);
+  if (!server_->WaitUntilReady(limit)) {
+    const bool runs = !server_->process().WaitForExit(milliseconds(0));
+    if (runs && server_->address().empty()) {
+      LosePatience();
+      Usually(
+          "The line is not printed, or it waits in a buffer: end it with "
+          "std::endl, since stdout is not a terminal here.");
+    } else if (runs) {
+      Usually("The server does not use its --address, or prints another one.");
+    }
+    const Verdict verdict =
+        !runs ? CRASH : server_->address().empty() ? TIMEOUT : workshop::grader::v1::FAIL;
+    promise_ =
+        "A server listens where --address says and prints \"listening on "
+        "ADDRESS\" as soon as it does.";
+    std::string sent = "$ server";
+    for (const std::string& flag : flags) sent += " " + flag;
+    Fail(verdict, {sent + " --address " + address}, {server_->problem()});
+  }
+  channel_ = NewChannel(server_->address());
+}
+
+std::string ExerciseTest::DescribeCall(const std::string& name,
+                                       const Message& request,
+                                       milliseconds limit) {
+  return fmt::format("{}({}), deadline {}", name, request.ShortDebugString(),
+                     Seconds(limit));
+}
+
+void ExerciseTest::CheckResponse(const std::string& sent,
+                                 const grpc::Status& status,
+                                 const Message& response,
+                                 const Message& expected) {
+  using google::protobuf::util::MessageDifferencer;
+  if (status.ok() && MessageDifferencer::Equals(response, expected)) return;
+  promise_ += " Here: " + TextOf(expected);
+  FailCall(sent, status, response);
+}
+
+void ExerciseTest::CheckRefusal(const std::string& sent,
+                                const grpc::Status& status,
+                                const Message& response, grpc::StatusCode code,
+                                const std::string& mentions) {
+  if (status.error_code() == code && !status.error_message().empty() &&
+      Mentions(status.error_message(), mentions)) {
+    return;
+  }
+  if (status.error_code() == code) {
+    Usually(
+        "The code is right and the message does not help: whoever reads it "
+        "has no other way to know what to change.");
+    Fail(workshop::grader::v1::FAIL, {sent}, {TextOf(status, response)});
+  }
+  FailCall(sent, status, response);
+}
+
+void ExerciseTest::FailCall(const std::string& sent, const grpc::Status& status,
+                            const Message& response) {
+  std::vector<std::string> came_back = {
+      TextOf(status, response)};
+  Verdict verdict = workshop::grader::v1::FAIL;
+  if (status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED) {
+    verdict = TIMEOUT;
+    LosePatience();
+  }
+  const bool may_be_dying =
+      status.error_code() == grpc::StatusCode::UNAVAILABLE;
+  if (server_ != nullptr) {
+    const auto exit = server_->process().WaitForExit(
+        may_be_dying ? kDyingLimit : milliseconds(0));
+    if (exit) {
+      verdict = CRASH;
+      came_back.push_back("your server " + Describe(*exit) +
+                          " during the call");
+    }
+  }
+  Fail(verdict, {sent}, std::move(came_back), &status);
+}
+
+ClientRun ExerciseTest::RunClient(std::vector<std::string> arguments,
+                                  const std::string& scene) {
+  ClientRun run;
+  run.sent = "$ client";
+  for (const std::string& argument : arguments) run.sent += " " + argument;
+  if (!scene.empty()) run.sent += "\n" + scene;
+  arguments.insert(arguments.begin(), Program("client"));
+  const milliseconds limit = Patience(kCallLimit);
+  const auto start = steady_clock::now();
+  Process client(std::move(arguments), LearnerOptions());
+  run.exit = client.WaitForExit(limit);
+  run.took = std::chrono::duration_cast<milliseconds>(steady_clock::now() -
+                                                      start);
+  if (!run.exit) client.Kill();
+  run.out = client.Stdout();
+  run.err = client.Stderr();
+  return run;
+}
+
+void ExerciseTest::ExpectOf(const ClientRun& run, bool holds) {
+  if (run.exit && run.exit->signal == 0 && holds) return;
+  Verdict verdict = workshop::grader::v1::FAIL;
+  std::string end;
+  if (!run.exit) {
+    verdict = TIMEOUT;
+    LosePatience();
+    end = "still running after " + Seconds(run.took);
+  } else {
+    if (run.exit->signal != 0) {
+      verdict = CRASH;
+      if (usual_cause_.empty()) usual_cause_ = UsualCause(*run.exit, run.err);
+    }
+    end = Describe(*run.exit) + " after " +
+          Seconds(run.took);
+  }
+  Fail(verdict, {run.sent},
+       {end, Quoted("stdout", run.out), Quoted("stderr", run.err)});
+}
+
+std::int64_t ExerciseTest::Random(std::int64_t low, std::int64_t high) {
+  return std::uniform_int_distribution<std::int64_t>(low, high)(random_);
+}
+
+void ExerciseTest::Fail(Verdict verdict, std::vector<std::string> sent,
+                        std::vector<std::string> came_back,
+                        const grpc::Status* status) {
+  CurrentReport().set_verdict(verdict);
+  Explanation& explanation = *CurrentReport().mutable_explanation();
+  for (std::string& line : sent) explanation.add_sent(std::move(line));
+  explanation.set_promised(promise_);
+  for (std::string& line : came_back) {
+    explanation.add_came_back(std::move(line));
+  }
+  explanation.set_read(read_);
+  explanation.set_seed(Settings().seed);
+
+  std::string cause;
+  if (server_ != nullptr) {
+    const auto exit = server_->process().WaitForExit(milliseconds(0));
+    if (exit) {
+      const auto by_signal = cause_by_signal_.find(exit->signal);
+      cause = by_signal != cause_by_signal_.end()
+                  ? by_signal->second
+                  : UsualCause(*exit, server_->process().Stderr());
+    }
+    explanation.set_output(PrintedBy("server", server_->process()));
+  }
+  if (cause.empty() && status != nullptr) {
+    const auto by_code = cause_by_code_.find(status->error_code());
+    if (by_code != cause_by_code_.end()) cause = by_code->second;
+  }
+  if (cause.empty() && status != nullptr) cause = UsualCause(*status);
+  if (cause.empty()) cause = usual_cause_;
+  explanation.set_usual_cause(cause);
+
+  [] { FAIL() << "see the report"; }();
+  throw ::testing::AssertionException(::testing::TestPartResult(
+      ::testing::TestPartResult::kFatalFailure, nullptr, -1, "see the report"));
+}
+
+}  // namespace workshop::testing

@@ -1,0 +1,157 @@
+// The fixture of the graded suites: starts the learner's programs, calls them,
+// and writes down everything that a learner needs to understand a failure.
+
+#pragma once
+
+#include <google/protobuf/message.h>
+#include <grpcpp/grpcpp.h>
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "tests/support/process.h"
+#include "tests/support/server_process.h"
+#include "tests/support/suite.h"
+
+namespace workshop::testing {
+
+// A call and what came back.
+template <class Response>
+struct Outcome {
+  std::string sent;
+  grpc::Status status;
+  Response response;
+};
+
+// A run of a learner's client and what it printed.
+struct ClientRun {
+  std::string sent;
+  std::optional<Exit> exit;  // none: it had to be killed
+  std::string out;
+  std::string err;
+  std::chrono::milliseconds took{};
+};
+
+class ExerciseTest : public ::testing::Test {
+ protected:
+  ExerciseTest();
+
+  // Checks that the server, if one was started, is still alive.
+  void TearDown() override;
+
+  // --- What a learner is told if the test fails.
+
+  // The promise of the contract that the test is about, as a sentence.
+  void Promises(std::string sentence) { promise_ = std::move(sentence); }
+  // Where it is explained: "lessons/02_errors/README.md#which-code-when".
+  // Without it: where the task says.
+  void Read(std::string where) { read_ = std::move(where); }
+  // What usually causes a failure, by what came back; the first that fits is
+  // told. Without one, a general cause for the code, if there is any.
+  void Usually(std::string cause) { usual_cause_ = std::move(cause); }
+  void UsuallyIf(grpc::StatusCode came_back, std::string cause) {
+    cause_by_code_.emplace(came_back, std::move(cause));
+  }
+  void UsuallyIfKilledBy(int signal, std::string cause) {
+    cause_by_signal_.emplace(signal, std::move(cause));
+  }
+
+  // --- The learner's server.
+
+  // Starts a fresh server with `flags` and waits until it is ready.
+  void StartServer(std::vector<std::string> flags = {});
+  const std::shared_ptr<grpc::Channel>& channel() const { return channel_; }
+  ServerProcess& server() { return *server_; }
+
+  // Calls `method` of `stub` with a deadline. `name` is how a learner knows
+  // the call: "Divide".
+  template <class Stub, class Request, class Response>
+  Outcome<Response> Call(const std::string& name, Stub& stub,
+                         grpc::Status (Stub::*method)(grpc::ClientContext*,
+                                                      const Request&,
+                                                      Response*),
+                         const Request& request) {
+    const std::chrono::milliseconds limit = Patience(kCallLimit);
+    Outcome<Response> outcome;
+    outcome.sent = DescribeCall(name, request, limit);
+    grpc::ClientContext context;
+    context.set_deadline(std::chrono::system_clock::now() + limit);
+    outcome.status = (stub.*method)(&context, request, &outcome.response);
+    return outcome;
+  }
+
+  // The call succeeded and brought back `expected`.
+  template <class Response>
+  void ExpectResponse(const Outcome<Response>& outcome,
+                      const Response& expected) {
+    CheckResponse(outcome.sent, outcome.status, outcome.response, expected);
+  }
+
+  // The call was refused with `code` and a message that says something and
+  // contains `mentions` as a word.
+  template <class Response>
+  void ExpectRefusal(const Outcome<Response>& outcome, grpc::StatusCode code,
+                     const std::string& mentions = "") {
+    CheckRefusal(outcome.sent, outcome.status, outcome.response, code,
+                 mentions);
+  }
+
+  // --- The learner's client.
+
+  // Runs the client with `arguments`, for at most kCallLimit. `scene` says
+  // what it will meet: "the server answers NOT_FOUND".
+  ClientRun RunClient(std::vector<std::string> arguments,
+                      const std::string& scene);
+
+  // Fails the test unless `holds`, with the whole run as what came back.
+  void ExpectOf(const ClientRun& run, bool holds);
+
+  // --- Everything else.
+
+  // A random number from `low` to `high`, both possible.
+  std::int64_t Random(std::int64_t low, std::int64_t high);
+
+  // Fails the test now. `status` is what the failing call came back with.
+  [[noreturn]] void Fail(workshop::grader::v1::Verdict verdict,
+                         std::vector<std::string> sent,
+                         std::vector<std::string> came_back,
+                         const grpc::Status* status = nullptr);
+
+ private:
+  static std::string DescribeCall(const std::string& name,
+                                  const google::protobuf::Message& request,
+                                  std::chrono::milliseconds limit);
+  void CheckResponse(const std::string& sent, const grpc::Status& status,
+                     const google::protobuf::Message& response,
+                     const google::protobuf::Message& expected);
+  void CheckRefusal(const std::string& sent, const grpc::Status& status,
+                    const google::protobuf::Message& response,
+                    grpc::StatusCode code, const std::string& mentions);
+  // Fails the test because of what a call came back with; looks first whether
+  // the server has died of it.
+  [[noreturn]] void FailCall(const std::string& sent,
+                             const grpc::Status& status,
+                             const google::protobuf::Message& response);
+  // The path of a program; fails the test if it could not be built.
+  std::string Program(const std::string& name);
+  Process::Options LearnerOptions() const;
+
+  TempDir directory_;
+  std::mt19937_64 random_;
+  std::string promise_;
+  std::string read_;
+  std::string usual_cause_;
+  std::map<grpc::StatusCode, std::string> cause_by_code_;
+  std::map<int, std::string> cause_by_signal_;
+  std::unique_ptr<ServerProcess> server_;
+  std::shared_ptr<grpc::Channel> channel_;
+};
+
+}  // namespace workshop::testing
