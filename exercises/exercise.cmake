@@ -17,8 +17,8 @@ endfunction()
 
 # workshop_exercise(NN_topic PROGRAM...)
 #
-# Builds the learner's programs of exercises/NN_topic and the suite that grades
-# them, tests/exercises/NN_topic_test.cc.
+# Builds the learner's programs of exercises/NN_topic, the suite that grades
+# them, tests/exercises/NN_topic_test.cc, and what proves that suite.
 function(workshop_exercise name)
   workshop_programs(${name} ${PROJECT_SOURCE_DIR}/exercises/${name}
                     ${PROJECT_BINARY_DIR}/exercises/${name} ${ARGN})
@@ -28,15 +28,91 @@ function(workshop_exercise name)
                             ${PROJECT_BINARY_DIR}/tests/exercises)
   target_link_libraries(${name}_test PRIVATE workshop_suite)
   target_precompile_headers(${name}_test REUSE_FROM workshop_contracts)
+  if(WORKSHOP_PROOFS)
+    workshop_proofs(${name} ${ARGN})
+  endif()
+endfunction()
+
+# workshop_patched(TARGET BASE PATCH PROGRAM...)
+#
+# Makes a copy of each PROGRAM.cc in the source folder BASE and applies PATCH to
+# them, in the build folder that is named like PATCH, by the target TARGET.
+# Returns that folder in `folder` and the programs that differ in `changed`.
+function(workshop_patched target base patch)
+  file(RELATIVE_PATH folder ${PROJECT_SOURCE_DIR} ${patch})
+  string(REGEX REPLACE "\\.patch$" "" folder ${PROJECT_BINARY_DIR}/${folder})
+  set(sources)
+  set(copies)
+  set(changed)
+  file(STRINGS ${patch} patched_files REGEX "^\\+\\+\\+ b/")
+  foreach(program ${ARGN})
+    list(APPEND sources ${base}/${program}.cc)
+    list(APPEND copies ${folder}/${program}.cc)
+    if(patched_files MATCHES "b/${program}\\.cc")
+      list(APPEND changed ${program})
+    endif()
+  endforeach()
+  add_custom_command(
+    OUTPUT ${copies}
+    COMMAND ${CMAKE_COMMAND} -E copy ${sources} ${folder}
+    COMMAND patch --quiet --fuzz=0 --strip=1 --directory=${folder}
+            --input=${patch}
+    DEPENDS ${sources} ${patch}
+    VERBATIM)
+  file(MAKE_DIRECTORY ${folder})
+  add_custom_target(${target} ALL DEPENDS ${copies})
+  set(folder
+      ${folder}
+      PARENT_SCOPE)
+  set(changed
+      ${changed}
+      PARENT_SCOPE)
 endfunction()
 
 # workshop_proofs(NN_topic PROGRAM...)
 #
 # Builds what proves the suite of exercises/NN_topic and registers the proofs
 # as tests: the skeleton fails every test, the solution passes every one, each
-# mutant fails the test that it names, each alternative passes.
+# mutant is caught by the test that it names, each alternative passes.
 function(workshop_proofs name)
-  workshop_programs(
-    ${name}_solution ${PROJECT_SOURCE_DIR}/solutions/${name}
-    ${PROJECT_BINARY_DIR}/solutions/${name} ${ARGN})
+  set(solution ${PROJECT_SOURCE_DIR}/solutions/${name})
+  workshop_programs(${name}_solution ${solution}
+                    ${PROJECT_BINARY_DIR}/solutions/${name} ${ARGN})
+  set(prove prove --suite $<TARGET_FILE:${name}_test>)
+
+  set(skeleton_programs)
+  set(solution_programs)
+  foreach(program ${ARGN})
+    list(APPEND skeleton_programs
+         --program ${program}=$<TARGET_FILE:${name}_${program}>)
+    list(APPEND solution_programs
+         --program ${program}=$<TARGET_FILE:${name}_solution_${program}>)
+  endforeach()
+  add_test(NAME ${name}/skeleton COMMAND ${prove} --expect fail
+                                         ${skeleton_programs})
+  add_test(NAME ${name}/solution COMMAND ${prove} --expect pass
+                                         ${solution_programs})
+
+  foreach(kind mutants alternatives)
+    file(GLOB patches ${PROJECT_SOURCE_DIR}/tests/${kind}/${name}/*.patch)
+    foreach(patch ${patches})
+      get_filename_component(variant ${patch} NAME_WE)
+      workshop_patched(${name}_${variant} ${solution} ${patch} ${ARGN})
+      workshop_programs(${name}_${variant} ${folder} ${folder} ${changed})
+      set(programs)
+      foreach(program ${ARGN})
+        set(target ${name}_solution_${program})
+        if(program IN_LIST changed)
+          set(target ${name}_${variant}_${program})
+        endif()
+        list(APPEND programs --program ${program}=$<TARGET_FILE:${target}>)
+      endforeach()
+      set(expectation --expect pass)
+      if(kind STREQUAL mutants)
+        set(expectation --expect caught --mutant ${patch})
+      endif()
+      add_test(NAME ${name}/${kind}/${variant}
+               COMMAND ${prove} ${expectation} ${programs})
+    endforeach()
+  endforeach()
 endfunction()

@@ -4,10 +4,13 @@
 #include <fmt/format.h>
 #include <google/protobuf/io/zero_copy_stream_impl.h>
 #include <google/protobuf/util/delimited_message_util.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
+#include <cstring>
 #include <numeric>
 #include <optional>
 #include <regex>
@@ -38,6 +41,31 @@ fs::path BinaryDir(const Workshop& workshop, const fs::path& submission) {
   if (!in_build.empty() && *in_build.begin() != "..") return in_build;
   return submission.lexically_relative(workshop.root);
 }
+
+// Lets one build run at a time: ninja does not look whether another one does.
+class BuildLock {
+ public:
+  explicit BuildLock(const fs::path& build, const Progress& progress)
+      : file_(open((build / ".building").c_str(), O_CREAT | O_RDWR | O_CLOEXEC,
+                   0666)) {
+    if (file_ < 0) {
+      throw CannotGrade(fmt::format(
+          "{} cannot be written: {}. `chmod -R u+w {}`, or use a copy of the "
+          "workshop that is yours.",
+          build.string(), std::strerror(errno), build.string()));
+    }
+    if (flock(file_, LOCK_EX | LOCK_NB) == 0) return;
+    progress("waiting for another build to end");
+    while (flock(file_, LOCK_EX) != 0 && errno == EINTR) {
+    }
+  }
+  ~BuildLock() { close(file_); }
+  BuildLock(const BuildLock&) = delete;
+  BuildLock& operator=(const BuildLock&) = delete;
+
+ private:
+  const int file_;
+};
 
 struct NinjaRun {
   bool ok;
@@ -96,19 +124,20 @@ std::string CompilerOutput(const std::string& ninja_output,
 }
 
 // Why a learner's source cannot even be compiled; empty if it can be tried.
-std::string SourceProblem(const fs::path& source, const fs::path& shown) {
+std::string SourceProblem(const fs::path& source, const std::string& shown) {
+  std::string problem;
   if (!fs::exists(source)) {
-    return fmt::format("{} is gone. `git checkout {}` brings the skeleton "
-                       "back.",
-                       shown.string(), shown.string());
+    problem = "is gone";
+  } else if (ReadFile(source).find_first_not_of(" \t\r\n") ==
+             std::string::npos) {
+    problem = "is empty";
+  } else {
+    return "";
   }
-  const std::string content = ReadFile(source);
-  if (content.find_first_not_of(" \t\r\n") == std::string::npos) {
-    return fmt::format("{} is empty. `git checkout {}` brings the skeleton "
-                       "back.",
-                       shown.string(), shown.string());
-  }
-  return "";
+  return fmt::format(
+      "{0} {1}. Its last committed version comes back with\n"
+      "  git checkout {0}\n",
+      shown, problem);
 }
 
 // Whether this failure is the workshop's or the machine's and not one of the
@@ -238,8 +267,8 @@ Grade GradeExercise(const Workshop& workshop, const CourseExercise& exercise,
   std::vector<std::string> to_build;
   for (const std::string& program : exercise.manifest.programs()) {
     const fs::path source = submission / (program + ".cc");
-    const fs::path shown = source.lexically_relative(workshop.root);
-    std::string problem = SourceProblem(source, shown);
+    std::string problem = SourceProblem(
+        source, source.lexically_relative(workshop.root).string());
     if (problem.empty()) {
       to_build.push_back(program);
     } else {
@@ -249,6 +278,7 @@ Grade GradeExercise(const Workshop& workshop, const CourseExercise& exercise,
   std::vector<std::string> targets = {suite};
   for (const std::string& program : to_build) targets.push_back(target(program));
   std::vector<std::string> built = to_build;
+  std::optional<BuildLock> lock(std::in_place, workshop.build, progress);
   if (!Ninja(workshop.build, targets, progress).ok) {
     // Something does not build. One by one, so that it costs only itself.
     const NinjaRun suite_run = Ninja(workshop.build, {suite}, progress);
@@ -269,6 +299,7 @@ Grade GradeExercise(const Workshop& workshop, const CourseExercise& exercise,
       }
     }
   }
+  lock.reset();
   grade.build_seconds = SecondsSince(build_start);
 
   if (!grade.started) {

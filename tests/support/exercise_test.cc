@@ -1,8 +1,11 @@
 #include "tests/support/exercise_test.h"
 
 #include <fmt/format.h>
+#include <google/protobuf/descriptor.h>
+#include <google/protobuf/text_format.h>
 #include <google/protobuf/util/message_differencer.h>
 
+#include <filesystem>
 #include <functional>
 #include <regex>
 #include <utility>
@@ -48,9 +51,39 @@ std::string PrintedBy(const std::string& program, const Process& process) {
   return fmt::format("{} wrote on stderr:\n{}", program, output);
 }
 
+// "a: 7, b: 0": unlike protobuf's own text, with the fields that are zero, since
+// a zero is often what matters.
 std::string TextOf(const Message& message) {
-  const std::string text = message.ShortDebugString();
-  return text.empty() ? "all fields at their defaults" : text;
+  using google::protobuf::FieldDescriptor;
+  const google::protobuf::Descriptor& type = *message.GetDescriptor();
+  const google::protobuf::Reflection& reflection = *message.GetReflection();
+  std::string text;
+  const auto add = [&](const FieldDescriptor& field, int index) {
+    if (!text.empty()) text += ", ";
+    text += field.name() + ": ";
+    if (field.cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE) {
+      const Message& inner =
+          index < 0 ? reflection.GetMessage(message, &field)
+                    : reflection.GetRepeatedMessage(message, &field, index);
+      text += "{" + TextOf(inner) + "}";
+    } else {
+      std::string value;
+      google::protobuf::TextFormat::PrintFieldValueToString(message, &field,
+                                                            index, &value);
+      text += value;
+    }
+  };
+  for (int i = 0; i < type.field_count(); ++i) {
+    const FieldDescriptor& field = *type.field(i);
+    if (field.is_repeated()) {
+      for (int j = 0; j < reflection.FieldSize(message, &field); ++j) {
+        add(field, j);
+      }
+    } else if (!field.has_presence() || reflection.HasField(message, &field)) {
+      add(field, -1);
+    }
+  }
+  return text;
 }
 
 std::string TextOf(const grpc::Status& status, const Message& response) {
@@ -79,6 +112,8 @@ ExerciseTest::ExerciseTest() {
   const std::string name =
       std::string(test.test_suite_name()) + "." + test.name();
   random_.seed(Settings().seed ^ std::hash<std::string>()(name));
+  // Sockets have names relative to it: an absolute one may be too long.
+  std::filesystem::current_path(directory_.path());
 }
 
 void ExerciseTest::TearDown() {
@@ -111,7 +146,7 @@ Process::Options ExerciseTest::LearnerOptions() const {
 void ExerciseTest::StartServer(std::vector<std::string> flags) {
   std::vector<std::string> command = {Program("server")};
   command.insert(command.end(), flags.begin(), flags.end());
-  const std::string address = "unix:" + directory_.path() + "/server.sock";
+  const std::string address = "unix:server.sock";
   channel_.reset();
   server_.reset();
   server_ =
@@ -142,7 +177,7 @@ void ExerciseTest::StartServer(std::vector<std::string> flags) {
 std::string ExerciseTest::DescribeCall(const std::string& name,
                                        const Message& request,
                                        milliseconds limit) {
-  return fmt::format("{}({}), deadline {}", name, request.ShortDebugString(),
+  return fmt::format("{}({}), deadline {}", name, TextOf(request),
                      Seconds(limit));
 }
 
@@ -189,8 +224,8 @@ void ExerciseTest::FailCall(const std::string& sent, const grpc::Status& status,
         may_be_dying ? kDyingLimit : milliseconds(0));
     if (exit) {
       verdict = CRASH;
-      came_back.push_back("your server " + Describe(*exit) +
-                          " during the call");
+      came_back = {"your server " + Describe(*exit) + " during the call",
+                   "the call ended with " + came_back[0]};
     }
   }
   Fail(verdict, {sent}, std::move(came_back), &status);

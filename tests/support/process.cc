@@ -37,7 +37,7 @@ constexpr std::array<std::string_view, 6> kProxySettings = {
     "HTTPS_PROXY", "HTTP_PROXY", "all_proxy"};
 
 // How many complete lines of a stream are kept for WaitForLine().
-constexpr std::size_t kMaxLines = 100;
+constexpr std::size_t kMaxLines = 10'000;
 
 std::system_error LastError(const std::string& what) {
   return std::system_error(errno, std::generic_category(), what);

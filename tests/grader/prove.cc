@@ -1,0 +1,114 @@
+// Proves a graded suite: runs it on programs whose worth is known and checks
+// that it sees that. ctest runs this for the skeleton, the solution, and each
+// mutant and alternative.
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <filesystem>
+#include <iostream>
+#include <map>
+#include <random>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "tests/grader/grade.h"
+#include "tests/grader/text.h"
+#include "tests/support/process.h"
+
+namespace workshop::grader {
+namespace {
+
+namespace fs = std::filesystem;
+
+// The test that a mutant says must catch it, from the line "Caught-by: TEST" in
+// front of its diff.
+std::string CaughtBy(const fs::path& patch) {
+  std::istringstream lines(ReadFile(patch));
+  constexpr std::string_view kMark = "Caught-by: ";
+  for (std::string line; std::getline(lines, line);) {
+    if (line.starts_with(kMark)) return line.substr(kMark.size());
+  }
+  throw CannotGrade(patch.string() + " has no line \"Caught-by: TEST\".");
+}
+
+void Print(const v1::TestReport& test) {
+  std::cout << VerdictName(test.verdict()) << "  " << test.name()
+            << fmt::format("  ({:.2f} s)\n", test.seconds());
+  if (test.verdict() == v1::PASS) return;
+  for (const auto& [label, text] : Told(test, "")) {
+    std::cout << "    " << label << ": " << text << "\n";
+  }
+}
+
+// What is wrong with the suite; empty if nothing is.
+std::string Problem(const std::vector<v1::TestReport>& tests,
+                    const std::string& expected, const fs::path& mutant) {
+  const auto count = [&](auto verdict_is) {
+    return std::count_if(tests.begin(), tests.end(), verdict_is);
+  };
+  const auto passed =
+      count([](const auto& test) { return test.verdict() == v1::PASS; });
+  const auto total = static_cast<std::ptrdiff_t>(tests.size());
+  if (expected == "pass") {
+    return passed == total ? "" : "a right answer does not pass every test";
+  }
+  if (expected == "fail") {
+    // FAIL and not CRASH: a skeleton starts and answers.
+    const auto failed =
+        count([](const auto& test) { return test.verdict() == v1::FAIL; });
+    return failed == total ? "" : "the skeleton does not just fail every test";
+  }
+  const std::string catcher = CaughtBy(mutant);
+  const auto test =
+      std::find_if(tests.begin(), tests.end(),
+                   [&](const auto& report) { return report.name() == catcher; });
+  if (test == tests.end()) return "there is no test " + catcher;
+  if (test->verdict() == v1::PASS) return catcher + " does not catch it";
+  if (2 * passed < total) return "it fails the suite wholesale";
+  return "";
+}
+
+int Main(int argc, char** argv) {
+  std::string suite, expected, mutant;
+  std::vector<std::string> programs;
+  std::uint64_t seed = std::random_device()();
+  CLI::App app("Proves a graded suite on programs whose worth is known.");
+  app.add_option("--suite", suite, "the suite")->required();
+  app.add_option("--program", programs, "NAME=PATH");
+  app.add_option("--expect", expected, "what must come out")
+      ->check(CLI::IsMember({"pass", "fail", "caught"}))
+      ->required();
+  app.add_option("--mutant", mutant, "the patch, for `caught`");
+  app.add_option("--seed", seed, "repeat the inputs of another run");
+  CLI11_PARSE(app, argc, argv);
+
+  std::map<std::string, fs::path> paths;
+  for (const std::string& program : programs) {
+    const std::size_t equals = program.find('=');
+    paths[program.substr(0, equals)] = program.substr(equals + 1);
+  }
+  testing::AdoptOrphans();
+  const std::vector<v1::TestReport> tests =
+      RunSuite(suite, paths, seed, [](const std::string&) {});
+  for (const v1::TestReport& test : tests) Print(test);
+  std::cout << "seed " << seed << "\n";
+  const std::string problem = Problem(tests, expected, mutant);
+  if (problem.empty()) return 0;
+  std::cout << "NOT PROVEN: " << problem << "\n";
+  return 1;
+}
+
+}  // namespace
+}  // namespace workshop::grader
+
+int main(int argc, char** argv) {
+  try {
+    return workshop::grader::Main(argc, argv);
+  } catch (const std::exception& error) {
+    std::cerr << error.what() << "\n";
+    return 1;
+  }
+}
