@@ -137,7 +137,7 @@ Process::Options ExerciseTest::LearnerOptions() const {
   Process::Options options;
   options.directory = directory_.path();
   options.environment["TMPDIR"] = directory_.path();
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#ifndef WORKSHOP_SANITIZED
   options.memory_limit = kMemoryLimit;
 #endif
   return options;

@@ -236,7 +236,7 @@ int Main(int argc, char** argv) {
   fcntl(report, F_SETFD, FD_CLOEXEC);
   signal(SIGPIPE, SIG_IGN);
   AdoptOrphans();
-#if !defined(__SANITIZE_ADDRESS__)
+#ifndef WORKSHOP_SANITIZED
   // Nobody but root may look into this process, so that a learner's program
   // cannot open the pipe that the reports go through. (The leak checker needs
   // to look into it.)

@@ -1,0 +1,34 @@
+# What people type. Each target is the script of its name in .make/, which reads
+# E, L and the other variables from its environment.
+
+#: Learn
+#:   make check            grade what you have started, and say what is next
+#:   make check E=01       grade exercise 01 alone; with V=1 explain every
+#:                         failure, with SEED=n repeat the inputs of that run
+#:   make run L=01         run lesson 01's server and client; ARGS="Ada" are
+#:                         the client's arguments
+#:
+#: Work on the workshop
+#:   make test             prove it: every suite, lesson, and the grader itself
+#:   make test PRESET=asan the same with sanitizers; PRESET=gcc: by g++
+#:   make bench            measure how long a learner waits; RUNS=n
+#:   make format           lay out the sources as the style asks
+#:   make precommit        check style and spelling, as CI does
+#:
+#:   make setup            install what is missing; all of the above do it first
+#:   make clean            remove the build folder
+
+# A target ends with 1 if something is wrong and with 2 if it could not be tried.
+# make itself would turn both into 2. Only under -q does it pass on the 1, of a
+# recipe line marked with +, which -q runs all the same. -n stays what it is.
+ifeq (,$(findstring n,$(firstword -$(MAKEFLAGS))))
+MAKEFLAGS += -q
+run := +@
+endif
+unexport MAKEFLAGS
+
+.PHONY: help check run test bench format precommit setup clean
+help:
+	$(run)sed -n 's/^#: \{0,1\}//p' Makefile
+check run test bench format precommit setup clean:
+	$(run).make/$@
