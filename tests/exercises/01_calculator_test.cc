@@ -167,6 +167,7 @@ TEST_F(Task1_Arithmetic, StopsWhenItIsTold) {
       "signal and shuts the server down.");
   const std::int64_t a = Any(), b = Any();
   ExpectResponse(Add(a, b), Number(a + b));
+  Disconnect();
   ExpectServerStops();
 }
 
