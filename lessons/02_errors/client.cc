@@ -1,0 +1,113 @@
+// A client that does with each status what can be done about it.
+
+#include <grpcpp/grpcpp.h>
+
+#include <CLI/CLI.hpp>
+#include <chrono>
+#include <cstdint>
+#include <iostream>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "google/rpc/error_details.pb.h"
+#include "lessons/02_errors/decision.h"
+#include "lessons/02_errors/rich_status.h"
+#include "lessons/common/program.h"
+#include "workshop/users/v1/users.grpc.pb.h"
+
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::system_clock;
+using workshop::users::Decide;
+using workshop::users::Decision;
+using workshop::users::DetailOf;
+using workshop::users::v1::GetUserRequest;
+using workshop::users::v1::GetUserResponse;
+using workshop::users::v1::Users;
+
+// A user to ask for, and what is expected to come of it.
+struct Lookup {
+  std::int64_t id = 0;
+  std::vector<std::string> fields;
+  grpc::StatusCode expected = grpc::StatusCode::OK;
+};
+
+// What is asked for if nothing is: a user, nonsense, and somebody unknown.
+const std::vector<Lookup> kDemonstration = {
+    {1, {}},
+    {0, {"name", "emial"}, grpc::StatusCode::INVALID_ARGUMENT},
+    {99, {}, grpc::StatusCode::NOT_FOUND},
+};
+
+void Explain(std::int64_t id, const grpc::Status& status) {
+  std::cerr << "user " << id << ": " << workshop::CodeName(status.error_code())
+            << ": " << status.error_message() << "\n";
+  if (const auto bad = DetailOf<google::rpc::BadRequest>(status)) {
+    for (const auto& violation : bad->field_violations()) {
+      std::cerr << "  " << violation.field() << ": " << violation.description()
+                << "\n";
+    }
+  }
+  if (const auto info = DetailOf<google::rpc::ErrorInfo>(status)) {
+    std::cerr << "  " << info->reason() << " of " << info->domain();
+    for (const auto& [key, value] : info->metadata()) {
+      std::cerr << ", " << key << "=" << value;
+    }
+    std::cerr << "\n";
+  }
+  const Decision decision = Decide(status.error_code());
+  std::cerr << "  retry: " << Describe(decision.retry) << "; "
+            << decision.action << "\n";
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  std::string address = "127.0.0.1:50051";
+  double timeout_seconds = 5;
+  bool reuse_context = false;
+  std::vector<std::int64_t> ids;
+  std::vector<std::string> fields;
+  CLI::App app("Looks up users. Without an ID: shows how lookups end.");
+  app.add_option("--address", address, "where the server listens");
+  app.add_option("--timeout", timeout_seconds, "seconds to wait for each user")
+      ->check(CLI::Range(0.0, 3600.0));
+  app.add_option("--fields", fields, "what to ask for: name,email")
+      ->delimiter(',')
+      ->allow_extra_args(false);
+  app.add_flag("--reuse-context", reuse_context, "fall into a trap");
+  app.add_option("ID", ids, "whom to look up");
+  if (const auto exit = workshop::ParseFlags(app, argc, argv)) return *exit;
+
+  std::vector<Lookup> lookups;
+  for (const std::int64_t id : ids) lookups.push_back({id, fields});
+  if (ids.empty()) lookups = kDemonstration;
+
+  const std::unique_ptr<Users::Stub> stub = Users::NewStub(
+      grpc::CreateChannel(address, grpc::InsecureChannelCredentials()));
+  bool as_expected = true;
+  std::optional<grpc::ClientContext> context;
+  for (const Lookup& lookup : lookups) {
+    GetUserRequest request;
+    request.set_id(lookup.id);
+    for (const std::string& field : lookup.fields) {
+      request.mutable_read_mask()->add_paths(field);
+    }
+    GetUserResponse response;
+    // One call's deadline, metadata and cancellation: every call needs its own.
+    if (!context || !reuse_context) context.emplace();
+    context->set_deadline(system_clock::now() + milliseconds(static_cast<int>(
+                                                    timeout_seconds * 1000)));
+    const grpc::Status status = stub->GetUser(&*context, request, &response);
+    if (status.ok()) {
+      std::cout << response.user().ShortDebugString() << std::endl;
+    } else {
+      Explain(lookup.id, status);
+    }
+    as_expected = as_expected && status.error_code() == lookup.expected;
+  }
+  return as_expected ? workshop::kDone : workshop::kFailed;
+}
