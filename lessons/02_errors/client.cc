@@ -36,15 +36,18 @@ struct Lookup {
 };
 
 // What is asked for if nothing is: a user, nonsense, and somebody unknown.
-const std::vector<Lookup> kDemonstration = {
-    {1, {}},
-    {0, {"name", "emial"}, grpc::StatusCode::INVALID_ARGUMENT},
-    {99, {}, grpc::StatusCode::NOT_FOUND},
-};
+std::vector<Lookup> Demonstration() {
+  return {{1, {}},
+          {0, {"name", "emial"}, grpc::StatusCode::INVALID_ARGUMENT},
+          {99, {}, grpc::StatusCode::NOT_FOUND}};
+}
 
-void Explain(std::int64_t id, const grpc::Status& status) {
-  std::cerr << "user " << id << ": " << workshop::CodeName(status.error_code())
-            << ": " << status.error_message() << "\n";
+void Explain(const grpc::Status& status) {
+  std::cerr << workshop::CodeName(status.error_code());
+  if (!status.error_message().empty()) {
+    std::cerr << ": " << status.error_message();
+  }
+  std::cerr << "\n";
   if (const auto bad = DetailOf<google::rpc::BadRequest>(status)) {
     for (const auto& violation : bad->field_violations()) {
       std::cerr << "  " << violation.field() << ": " << violation.description()
@@ -75,19 +78,21 @@ int main(int argc, char** argv) {
   app.add_option("--address", address, "where the server listens");
   app.add_option("--timeout", timeout_seconds, "seconds to wait for each user")
       ->check(CLI::Range(0.0, 3600.0));
+  app.add_flag("--reuse-context", reuse_context, "fall into a trap");
+  CLI::Option* const id = app.add_option("ID", ids, "whom to look up");
   app.add_option("--fields", fields, "what to ask for: name,email")
       ->delimiter(',')
-      ->allow_extra_args(false);
-  app.add_flag("--reuse-context", reuse_context, "fall into a trap");
-  app.add_option("ID", ids, "whom to look up");
+      ->allow_extra_args(false)
+      ->needs(id);
   if (const auto exit = workshop::ParseFlags(app, argc, argv)) return *exit;
 
   std::vector<Lookup> lookups;
   for (const std::int64_t id : ids) lookups.push_back({id, fields});
-  if (ids.empty()) lookups = kDemonstration;
+  if (ids.empty()) lookups = Demonstration();
 
   const std::unique_ptr<Users::Stub> stub = Users::NewStub(
       grpc::CreateChannel(address, grpc::InsecureChannelCredentials()));
+  const milliseconds timeout(static_cast<int>(timeout_seconds * 1000));
   bool as_expected = true;
   std::optional<grpc::ClientContext> context;
   for (const Lookup& lookup : lookups) {
@@ -99,13 +104,13 @@ int main(int argc, char** argv) {
     GetUserResponse response;
     // One call's deadline, metadata and cancellation: every call needs its own.
     if (!context || !reuse_context) context.emplace();
-    context->set_deadline(system_clock::now() + milliseconds(static_cast<int>(
-                                                    timeout_seconds * 1000)));
+    context->set_deadline(system_clock::now() + timeout);
     const grpc::Status status = stub->GetUser(&*context, request, &response);
     if (status.ok()) {
       std::cout << response.user().ShortDebugString() << std::endl;
     } else {
-      Explain(lookup.id, status);
+      std::cerr << "user " << lookup.id << ": ";
+      Explain(status);
     }
     as_expected = as_expected && status.error_code() == lookup.expected;
   }

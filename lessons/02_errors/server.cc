@@ -55,8 +55,8 @@ int main(int argc, char** argv) {
   std::string address = "127.0.0.1:50051";
   std::string database = "fast";
   std::string kind = "careful";
-  double page_seconds = 0.4;
-  double lookup_seconds = 5;
+  double page_seconds = 1;
+  double lookup_seconds = 10;
   UsersService::Limits limits;
   CLI::App app("Knows the users, and says what is wrong if it cannot help.");
   app.add_option("--address", address, "where to listen (port 0: any free)");

@@ -25,7 +25,7 @@ class UsersService final : public v1::Users::Service {
  public:
   struct Limits {
     // What a lookup may take, even if the caller would wait for longer.
-    std::chrono::milliseconds lookup{5000};
+    std::chrono::milliseconds lookup{10000};
     // How many wrong fields the details of a status name.
     int violations = 10;
   };
