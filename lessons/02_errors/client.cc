@@ -70,14 +70,13 @@ void Explain(const grpc::Status& status) {
 
 int main(int argc, char** argv) {
   std::string address = "127.0.0.1:50051";
-  double timeout_seconds = 5;
+  milliseconds timeout{5000};
   bool reuse_context = false;
   std::vector<std::int64_t> ids;
   std::vector<std::string> fields;
   CLI::App app("Looks up users. Without an ID: shows how lookups end.");
   app.add_option("--address", address, "where the server listens");
-  app.add_option("--timeout", timeout_seconds, "seconds to wait for each user")
-      ->check(CLI::Range(0.0, 3600.0));
+  workshop::AddSeconds(app, "--timeout", timeout, "how long a call may take");
   app.add_flag("--reuse-context", reuse_context, "fall into a trap");
   CLI::Option* const id = app.add_option("ID", ids, "whom to look up");
   app.add_option("--fields", fields, "what to ask for: name,email")
@@ -92,7 +91,6 @@ int main(int argc, char** argv) {
 
   const std::unique_ptr<Users::Stub> stub = Users::NewStub(
       grpc::CreateChannel(address, grpc::InsecureChannelCredentials()));
-  const milliseconds timeout(static_cast<int>(timeout_seconds * 1000));
   bool as_expected = true;
   std::optional<grpc::ClientContext> context;
   for (const Lookup& lookup : lookups) {

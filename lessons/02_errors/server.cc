@@ -55,19 +55,17 @@ int main(int argc, char** argv) {
   std::string address = "127.0.0.1:50051";
   std::string database = "fast";
   std::string kind = "careful";
-  double page_seconds = 1;
-  double lookup_seconds = 10;
+  milliseconds page_time{1000};
   UsersService::Limits limits;
   CLI::App app("Knows the users, and says what is wrong if it cannot help.");
   app.add_option("--address", address, "where to listen (port 0: any free)");
   app.add_option("--database", database,
                  "how the database does: fast|slow|down")
       ->check(CLI::IsMember({"fast", "slow", "down"}));
-  app.add_option("--page-time", page_seconds,
-                 "seconds that a slow database needs for a page")
-      ->check(CLI::Range(0.0, 60.0));
-  app.add_option("--limit", lookup_seconds, "seconds that a lookup may take")
-      ->check(CLI::Range(0.0, 3600.0));
+  workshop::AddSeconds(app, "--page-time", page_time,
+                       "what a slow database needs for a page");
+  workshop::AddSeconds(app, "--limit", limits.lookup,
+                       "how long a lookup may take");
   app.add_option("--max-violations", limits.violations,
                  "how many wrong fields a status names")
       ->check(CLI::Range(1, 1 << 20));
@@ -75,11 +73,10 @@ int main(int argc, char** argv) {
                  "how it is written: careful|careless|careless-callback")
       ->check(CLI::IsMember({"careful", "careless", "careless-callback"}));
   if (const auto exit = workshop::ParseFlags(app, argc, argv)) return *exit;
-  limits.lookup = milliseconds(static_cast<int>(lookup_seconds * 1000));
 
   StderrLogger logger;
-  const std::unique_ptr<UserRepository> users = NewRepository(
-      database, milliseconds(static_cast<int>(page_seconds * 1000)), logger);
+  const std::unique_ptr<UserRepository> users =
+      NewRepository(database, page_time, logger);
   const std::unique_ptr<grpc::Service> service =
       NewService(kind, *users, logger, limits);
   grpc::ServerBuilder builder;

@@ -437,10 +437,12 @@ TEST_F(ErrorsTest, BadUsageIsExplained) {
   Process server({kPrograms + "server", "--database", "lost"});
   EXPECT_EQ(server.WaitForExit(kLimit), Exit{kBadUsage});
   EXPECT_THAT(server.Stderr(), HasSubstr("--database"));
-  RunClient("unix:unused", {"--timeout", "-1"});
-  EXPECT_EQ(client_exit_, Exit{kBadUsage});
-  EXPECT_EQ(out_, "");
-  EXPECT_THAT(err_, HasSubstr("--timeout"));
+  for (const char* const seconds : {"-1", "nan", "inf", "soon"}) {
+    RunClient("unix:unused", {"--timeout", seconds, "1"});
+    EXPECT_EQ(client_exit_, Exit{kBadUsage}) << seconds;
+    EXPECT_EQ(out_, "");
+    EXPECT_THAT(err_, HasSubstr("--timeout"));
+  }
 }
 
 }  // namespace
