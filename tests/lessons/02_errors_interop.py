@@ -44,7 +44,11 @@ def declare_google_rpc():
     def add(parent, number, name, kind, type_name=None, repeated=False):
         label = field.LABEL_REPEATED if repeated else field.LABEL_OPTIONAL
         parent.field.add(
-            name=name, number=number, type=kind, type_name=type_name, label=label
+            name=name,
+            number=number,
+            type=kind,
+            type_name=type_name,
+            label=label,
         )
 
     status = message("Status")
