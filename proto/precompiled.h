@@ -7,11 +7,13 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <google/protobuf/text_format.h>
+#include <google/protobuf/util/field_mask_util.h>
 #include <google/protobuf/util/json_util.h>
 #include <google/protobuf/util/message_differencer.h>
 #include <google/protobuf/util/time_util.h>
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/grpcpp.h>
+#include <grpcpp/support/error_details.h>
 #include <gtest/gtest.h>
 
 #include <CLI/CLI.hpp>
@@ -35,7 +37,10 @@
 #include <thread>
 #include <vector>
 
+#include "google/rpc/error_details.pb.h"
+#include "google/rpc/status.pb.h"
 #include "workshop/calculator/v1/calculator.grpc.pb.h"
 #include "workshop/grader/v1/exercise.pb.h"
 #include "workshop/grader/v1/report.pb.h"
 #include "workshop/greeter/v1/greeter.grpc.pb.h"
+#include "workshop/users/v1/users.grpc.pb.h"

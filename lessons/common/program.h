@@ -10,6 +10,7 @@
 #include <CLI/CLI.hpp>
 #include <array>
 #include <chrono>
+#include <cmath>
 #include <cstddef>
 #include <iostream>
 #include <memory>
@@ -38,20 +39,42 @@ inline std::optional<int> ParseFlags(CLI::App& app, int argc, char** argv) {
   }
 }
 
-// Listens on `address` ("HOST:PORT", port 0 for any free one, or "unix:PATH")
-// with the services and settings that `builder` has been given, says so on
-// stdout, serves until SIGINT or SIGTERM, and gives the running calls kGrace to
-// end. Returns the program's exit status. Call it before any other thread is
-// started: threads that exist already would not have the signals blocked.
-inline int ServeUntilStopped(
-    grpc::ServerBuilder& builder, std::string address,
-    const std::shared_ptr<grpc::ServerCredentials>& credentials =
-        grpc::InsecureServerCredentials()) {
+// Declares a flag that takes a time in seconds, from a millisecond to a day.
+inline CLI::Option* AddSeconds(CLI::App& app, const std::string& name,
+                               std::chrono::milliseconds& time,
+                               const std::string& what) {
+  const auto set = [name, &time](double seconds) {
+    if (!(seconds >= 0.001 && seconds <= 86'400)) {  // so that NaN fails too
+      throw CLI::ValidationError(name, "must be 0.001 to 86400 seconds");
+    }
+    time = std::chrono::milliseconds(std::llround(seconds * 1000));
+  };
+  return app.add_option_function<double>(name, set, what);
+}
+
+// Makes SIGINT and SIGTERM wait for ServeUntilStopped(), in this thread and in
+// those that it starts from now on. gRPC starts threads as soon as it is used:
+// a program that makes credentials, a channel or a thread before it serves
+// calls this first.
+inline sigset_t BlockStopSignals() {
   sigset_t stop_signals;
   sigemptyset(&stop_signals);
   sigaddset(&stop_signals, SIGINT);
   sigaddset(&stop_signals, SIGTERM);
   pthread_sigmask(SIG_BLOCK, &stop_signals, nullptr);
+  return stop_signals;
+}
+
+// Listens on `address` ("HOST:PORT", port 0 for any free one, or "unix:PATH")
+// with the services and settings that `builder` has been given, says so on
+// stdout, serves until SIGINT or SIGTERM, and gives the running calls kGrace to
+// end. Returns the program's exit status. Without `credentials` it serves
+// without encryption.
+inline int ServeUntilStopped(
+    grpc::ServerBuilder& builder, std::string address,
+    std::shared_ptr<grpc::ServerCredentials> credentials = nullptr) {
+  const sigset_t stop_signals = BlockStopSignals();
+  if (credentials == nullptr) credentials = grpc::InsecureServerCredentials();
 
   int port = 0;
   builder.AddListeningPort(address, credentials, &port);
