@@ -69,12 +69,11 @@ class LoggingInterceptor final : public grpc::experimental::Interceptor {
     if (has(Hook::POST_RECV_MESSAGE) && methods.GetRecvMessage() != nullptr) {
       ++record_.received;
     }
-    if (has(Hook::POST_SEND_MESSAGE)) {
-      if (methods.GetSendMessageStatus()) {
-        ++record_.sent;
-      } else {
-        record_.cut_off = true;
-      }
+    if (has(Hook::PRE_SEND_MESSAGE)) ++record_.sent;
+    // The completion queue API leaves this hook out.
+    if (has(Hook::POST_SEND_MESSAGE) && !methods.GetSendMessageStatus()) {
+      --record_.sent;
+      record_.cut_off = true;
     }
     if (has(Hook::PRE_SEND_STATUS)) {
       record_.code = methods.GetSendStatus().error_code();
