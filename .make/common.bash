@@ -1,4 +1,3 @@
-# shellcheck shell=bash
 # What the scripts of this folder share; they source it.
 
 # Prints a text for a person, folded to the width of a page. Lines that begin
@@ -29,7 +28,7 @@ quietly() {
   output=
   while IFS= read -r line || [[ -n $line ]]; do
     output+=$line$'\n'
-    printf '\r\e[K%.79s' "$line" >&2
+    [[ $line == ninja:* ]] || printf '\r\e[K%.79s' "$line" >&2
   done < <("$@" 2>&1)
   printf '\r\e[K' >&2
   wait $!
