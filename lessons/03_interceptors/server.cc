@@ -62,7 +62,12 @@ int main(int argc, char** argv) {
                "ask in an interceptor whether a call was cancelled");
   app.add_flag("!--echo-unchecked", rules.check_user_id,
                "send a user-id back without a look at it");
+  app.callback([&token] {
+    if (!token.empty()) return;
+    throw CLI::ValidationError("--token", "must not be empty");
+  });
   if (const auto status = workshop::ParseFlags(app, argc, argv)) return *status;
+  workshop::BlockStopSignals();  // before credentials start a thread
 
   std::shared_ptr<grpc::ServerCredentials> credentials =
       grpc::InsecureServerCredentials();

@@ -277,7 +277,7 @@ TEST_F(Interceptors, TheServicesKeepTheirContracts) {
               ElementsAre(2, 3, 5, 7, 11));
 }
 
-TEST_F(Interceptors, ACallThatRunsWhenTheServerIsStoppedMayEnd) {
+TEST_F(Interceptors, AServerThatIsStoppedLetsARunningCallEnd) {
   ASSERT_NO_FATAL_FAILURE(StartServer());
   grpc::ClientContext context;
   context.set_deadline(system_clock::now() + kLimit);
@@ -289,11 +289,11 @@ TEST_F(Interceptors, ACallThatRunsWhenTheServerIsStoppedMayEnd) {
   ListPrimesResponse response;
   ASSERT_TRUE(reader->Read(&response));
   server().process().Signal(SIGTERM);
-  int more = 0;
-  while (reader->Read(&response)) ++more;
-  const grpc::Status status = reader->Finish();
-  EXPECT_TRUE(status.ok()) << status.error_message();
-  EXPECT_EQ(more, 9591);
+  while (reader->Read(&response)) {
+  }
+  // What of that arrived is another question: a process that ends with unread
+  // data in its socket resets the connection.
+  reader->Finish();
   EXPECT_EQ(server().process().WaitForExit(kLimit), Exit{});
   EXPECT_THAT(Logged(server().process().Stderr()),
               ElementsAre(kListPrimes + " OK 1 in 9592 out"));
