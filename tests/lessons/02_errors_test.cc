@@ -401,12 +401,13 @@ TEST_F(ErrorsTest, TrapAnExceptionInACallbackBecomesUnimplemented) {
 }
 
 TEST_F(ErrorsTest, TrapCarelessWorkGoesOnForNobody) {
-  StartServer(Slow("0.04", {"--service", "careless"}));
+  StartServer(Slow("0.03", {"--service", "careless"}));
   std::thread caller(
       [&] { EXPECT_EQ(GetUser(1), grpc::StatusCode::CANCELLED); });
   EXPECT_TRUE(log_.WaitFor(kStarted));
   context_->TryCancel();
   caller.join();
+  stub_.reset();
   server_->process().Signal(SIGTERM);  // it cannot stop either
   EXPECT_EQ(server_->process().WaitForExit(kLimit), Exit{kDone});
   EXPECT_THAT(log_.Text(), HasSubstr(kReadAll));
