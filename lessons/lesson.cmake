@@ -52,7 +52,7 @@ function(workshop_lesson_tests name library_names)
     target_link_libraries(${objects} PUBLIC ${name}_library gmock gtest
                                             gtest_main)
     target_precompile_headers(${objects} REUSE_FROM workshop_contracts)
-    workshop_lesson_test(${name} ${test} ${PROJECT_BINARY_DIR}/lessons/${name})
+    workshop_lesson_test_program(${name} ${test} ${PROJECT_BINARY_DIR}/lessons/${name})
     gtest_discover_tests(
       ${name}_${test}
       TEST_PREFIX ${name}/
@@ -71,15 +71,15 @@ function(workshop_lesson_tests name library_names)
     target_precompile_headers(${name}_${bug}_objects
                               REUSE_FROM workshop_contracts)
     foreach(test ${ARGN})
-      workshop_lesson_test(${name} ${test} ${folder} ${bug})
+      workshop_lesson_test_program(${name} ${test} ${folder} ${bug})
     endforeach()
   endforeach()
 endfunction()
 
-# workshop_lesson_test(NN_topic TEST BINARY_DIR [BUG])
+# workshop_lesson_test_program(NN_topic TEST BINARY_DIR [BUG])
 #
 # Links one test, with the bug or without.
-function(workshop_lesson_test name test binary_dir)
+function(workshop_lesson_test_program name test binary_dir)
   set(target ${name}_${test})
   if(ARGN)
     string(APPEND target _${ARGN})

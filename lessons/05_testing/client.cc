@@ -67,14 +67,16 @@ grpc::Status Demonstrate(ReservationClient& client) {
 
 int main(int argc, char** argv) {
   std::string address = "127.0.0.1:50051";
-  int timeout_ms = 5'000;
+  int timeout = 5;
   std::string name;
   std::string seat;
   std::vector<std::string> seats;
   CLI::App app("Reserves, confirms and lists seats; alone: all of it once.");
   app.add_option("--address", address, "where the server listens");
-  app.add_option("--timeout-ms", timeout_ms, "how long to wait for a call")
-      ->check(CLI::PositiveNumber);
+  app.add_option("--timeout", timeout, "seconds to wait for each call")
+      ->check(CLI::Range(1, 86'400));
+  app.require_subcommand(0, 1);
+  app.fallthrough();  // flags may stand behind a command too
   CLI::App* const reserve =
       app.add_subcommand("reserve", "reserves the first seat that is free");
   reserve->add_option("name", name)->required();
@@ -83,14 +85,13 @@ int main(int argc, char** argv) {
   confirm->add_option("name", name)->required();
   confirm->add_option("seat", seat)->required();
   CLI::App* const list = app.add_subcommand("list", "lists all reservations");
-  app.require_subcommand(0, 1);
   if (const std::optional<int> status = workshop::ParseFlags(app, argc, argv)) {
     return *status;
   }
 
   ReservationClient client(Reservations::NewStub(grpc::CreateChannel(
                                address, grpc::InsecureChannelCredentials())),
-                           std::chrono::milliseconds(timeout_ms));
+                           std::chrono::seconds(timeout));
   const grpc::Status status = *reserve   ? Reserve(client, name, seats)
                               : *confirm ? Confirm(client, name, seat)
                               : *list    ? List(client)

@@ -22,6 +22,7 @@
 #include "lessons/05_testing/mock_repository.h"
 #include "lessons/05_testing/reservation_client.h"
 #include "lessons/05_testing/reservations_service.h"
+#include "lessons/common/program.h"
 #include "workshop/reservations/v1/reservations.grpc.pb.h"
 
 namespace workshop::reservations {
@@ -140,7 +141,8 @@ TEST_F(PortTest, CutsALongName) {
   const grpc::Status status =
       NewClient(channel_).ReserveAny({"12A"}, name, reservation);
 
-  ASSERT_TRUE(status.ok()) << status.error_message();
+  ASSERT_TRUE(status.ok()) << CodeName(status.error_code()) << ": "
+                           << status.error_message();
   EXPECT_THAT(name, StartsWith(reservation.name()));
   EXPECT_LE(reservation.name().size(), 20);
 }

@@ -27,19 +27,18 @@ using workshop::reservations::SystemClock;
 
 int main(int argc, char** argv) {
   std::string address = "127.0.0.1:50051";
-  int hold_ms = 60'000;
+  int hold = 60;
   CLI::App app("Holds seats until they are confirmed.");
   app.add_option("--address", address, "where to listen (port 0: any free)");
-  app.add_option("--hold-ms", hold_ms, "how long to hold a seat")
-      ->check(CLI::NonNegativeNumber);
+  app.add_option("--hold", hold, "seconds that a seat is held")
+      ->check(CLI::Range(0, 86'400));
   if (const std::optional<int> status = workshop::ParseFlags(app, argc, argv)) {
     return *status;
   }
 
   MemoryRepository repository;
-  const workshop::reservations::SystemClock clock;
-  ReservationsService service(repository, clock,
-                              std::chrono::milliseconds(hold_ms));
+  const SystemClock clock;
+  ReservationsService service(repository, clock, std::chrono::seconds(hold));
   grpc::ServerBuilder builder;
   builder.RegisterService(&service);
   CallLog::AddTo(builder, [](const std::string& line) {
