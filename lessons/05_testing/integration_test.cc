@@ -180,12 +180,14 @@ class InProcessTest : public ServerTest<NiceMock<MockRepository>> {
 };
 
 // The store is slower than any deadline: it waits until the client has given
-// up. However busy the machine is, the outcome is the same.
+// up. However busy the machine is, the outcome is the same. The handler may even
+// start after the test has ended: it uses nothing that dies before the server.
 TEST_F(InProcessTest, GivesUpAtTheDeadline) {
   std::promise<void> given_up;
   ON_CALL(repository_, Add)
-      .WillByDefault([&](const Reservation& reservation, Clock::Time) {
-        given_up.get_future().wait();
+      .WillByDefault([client = given_up.get_future().share()](
+                         const Reservation& reservation, Clock::Time) {
+        client.wait();
         return reservation;
       });
 

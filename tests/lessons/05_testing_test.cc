@@ -98,6 +98,7 @@ class PairTest : public ::testing::Test {
   }
 
   std::optional<Exit> StopServer(int signal = SIGTERM) {
+    stub_.reset();  // a connection can cost the server its whole grace
     server_->process().Signal(signal);
     return server_->process().WaitForExit(kLimit);
   }
@@ -178,9 +179,7 @@ TEST_F(PairTest, CutsALongNameBetweenCharacters) {
 TEST_F(PairTest, StopsOnEachSignal) {
   for (const int signal : {SIGINT, SIGTERM}) {
     StartServer();
-    grpc::ClientContext context;
-    ReserveResponse response;
-    EXPECT_TRUE(Reserve(context, "12A", "Ada", response).ok());
+    EXPECT_EQ(Client({}).exit, (Exit{0, 0}));
     EXPECT_EQ(StopServer(signal), (Exit{0, 0}));
   }
 }
