@@ -52,7 +52,8 @@ function(workshop_lesson_tests name library_names)
     target_link_libraries(${objects} PUBLIC ${name}_library gmock gtest
                                             gtest_main)
     target_precompile_headers(${objects} REUSE_FROM workshop_contracts)
-    workshop_lesson_test_program(${name} ${test} ${PROJECT_BINARY_DIR}/lessons/${name})
+    workshop_lesson_test_program(${name} ${test}
+                                 ${PROJECT_BINARY_DIR}/lessons/${name})
     gtest_discover_tests(
       ${name}_${test}
       TEST_PREFIX ${name}/

@@ -68,8 +68,7 @@ grpc::Status Demonstrate(ReservationClient& client) {
 int main(int argc, char** argv) {
   std::string address = "127.0.0.1:50051";
   int timeout = 5;
-  std::string name;
-  std::string seat;
+  std::string name, seat;
   std::vector<std::string> seats;
   CLI::App app("Reserves, confirms and lists seats; alone: all of it once.");
   app.add_option("--address", address, "where the server listens");

@@ -180,8 +180,8 @@ class InProcessTest : public ServerTest<NiceMock<MockRepository>> {
 };
 
 // The store is slower than any deadline: it waits until the client has given
-// up. However busy the machine is, the outcome is the same. The handler may even
-// start after the test has ended: it uses nothing that dies before the server.
+// up. However busy the machine is, the outcome is the same. The handler may
+// even start after the test has ended, so it uses nothing that is the test's.
 TEST_F(InProcessTest, GivesUpAtTheDeadline) {
   std::promise<void> given_up;
   ON_CALL(repository_, Add)
