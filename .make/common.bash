@@ -36,7 +36,9 @@ quietly() {
 
 # Makes sure that there is a build folder that can be written to.
 writable_build_folder() {
-  if { mkdir -p build && [[ -w build ]]; } 2>/dev/null; then return; fi
+  if [[ -d build ]] || mkdir build 2>/dev/null; then
+    if [[ -w build ]]; then return; fi
+  fi
   fail "The build folder, $PWD/build, cannot be written to. Make it writable" \
     "(chmod -R u+w build), or use a copy of the workshop that is yours."
 }

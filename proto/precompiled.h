@@ -45,3 +45,4 @@
 #include "workshop/greeter/v1/greeter.grpc.pb.h"
 #include "workshop/users/v1/users.grpc.pb.h"
 #include "workshop/primes/v1/primes.grpc.pb.h"
+#include "workshop/reservations/v1/reservations.grpc.pb.h"

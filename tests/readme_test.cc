@@ -202,6 +202,8 @@ std::optional<std::string> Normalised(std::string line) {
       // gRPC's log: "E1122 18:06:37.057595463   11137 channel.cc:120]    ".
       {std::regex(R"(^([DIWE])\d{4} [\d:.]+ +\d+ ([\w.]+):\d+\] +)"),
        "$1 $2] "},
+      // The same, cut short in a README: "E1122 ...".
+      {std::regex(R"(^([DIWE])\d{4} (?=\.\.\.))"), "$1 "},
       {std::regex(R"(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?)"
                   R"(( ?Z|[-+]\d\d:?\d\d)?)"),
        "TIME"},
@@ -623,6 +625,7 @@ TEST(NormalisedTest, ReplacesWhatVaries) {
       {"bash: line 12:  4711 Aborted                 ./client", "Aborted"},
       {"E1122 18:06:37.057595463   11137 channel.cc:120]       broken",
        "E channel.cc] broken"},
+      {"E1122 ...broken", "E ...broken"},
       {"trailing  ", "trailing"},
   };
   for (const auto& [line, normal] : kLines) {
