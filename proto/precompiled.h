@@ -39,3 +39,4 @@
 #include "workshop/grader/v1/exercise.pb.h"
 #include "workshop/grader/v1/report.pb.h"
 #include "workshop/greeter/v1/greeter.grpc.pb.h"
+#include "workshop/streams/v1/streams.grpc.pb.h"
