@@ -13,7 +13,7 @@
 #include <cstring>
 #include <numeric>
 #include <optional>
-#include <regex>
+#include <sstream>
 #include <string_view>
 #include <utility>
 
@@ -90,37 +90,37 @@ NinjaRun Ninja(const fs::path& build, const std::vector<std::string>& targets,
   return {*exit == testing::Exit{0, 0}, ninja.Stdout() + ninja.Stderr()};
 }
 
-// What a compiler or linker said, without ninja's commands around it.
+// Whether a line of ninja's output is its own or a command, and not what the
+// compiler said.
+bool IsNoise(std::string_view line) {
+  for (const std::string_view begin : {"[", "FAILED: ", "ninja: ", ": && "}) {
+    if (line.starts_with(begin)) return true;
+  }
+  const bool is_count = line.ends_with(" generated.");  // "2 errors generated."
+  const bool is_command =
+      line.starts_with("/") && line.find(" -o ") != std::string_view::npos;
+  return is_count || is_command;
+}
+
+// What a compiler or linker said, from its first error on, with paths relative
+// to the workshop.
 std::string CompilerOutput(const std::string& ninja_output,
                            const fs::path& root) {
-  static const std::regex kNoise(
-      "^(\\[[0-9]+/[0-9]+\\] .*|FAILED: .*|ninja: .*|/?\\S*clang\\+\\+.* -o .*|"
-      "/?\\S*g\\+\\+.* -o .*|: && .*|[0-9]+ (error|warning)s? .*generated\\.)$");
+  const std::string prefix = root.string() + "/";
   std::string text;
-  std::string::size_type begin = 0;
-  while (begin < ninja_output.size()) {
-    const auto end = std::min(ninja_output.find('\n', begin),
-                              ninja_output.size());
-    std::string line = ninja_output.substr(begin, end - begin);
-    begin = end + 1;
-    if (line.size() < 5000 && std::regex_match(line, kNoise)) continue;
-    const std::string prefix = root.string() + "/";
+  std::istringstream lines(ninja_output);
+  for (std::string line; std::getline(lines, line);) {
+    if (IsNoise(line)) continue;
     for (auto at = line.find(prefix); at != std::string::npos;
          at = line.find(prefix)) {
       line.erase(at, prefix.size());
     }
     text += line + "\n";
   }
-  // Warnings and notes that come before the first error are not the reason.
-  std::size_t start = 0;
-  for (const std::string_view mark : {" error: ", "error: "}) {
-    const std::size_t error = text.find(mark);
-    if (error == std::string::npos) continue;
-    const std::size_t line = text.rfind('\n', error);
-    start = line == std::string::npos ? 0 : line + 1;
-    break;
-  }
-  return text.substr(start);
+  const std::size_t error = text.find("error: ");
+  if (error == std::string::npos) return text;
+  const std::size_t line = text.rfind('\n', error);
+  return line == std::string::npos ? text : text.substr(line + 1);
 }
 
 // Why a learner's source cannot even be compiled; empty if it can be tried.

@@ -117,7 +117,6 @@ int Main(int argc, char** argv) {
   const std::vector<CourseExercise> course = LoadCourse(workshop.root);
   std::vector<CourseExercise> chosen;
   for (const std::string& one : wanted) chosen.push_back(Find(course, one));
-  options.one = chosen.size() == 1;
   if (chosen.empty()) chosen = course;
 
   std::vector<Grade> grades;

@@ -40,6 +40,17 @@ std::string Escaped(std::string_view text) {
   return escaped;
 }
 
+// Escaped text in which `code` is marked as such.
+std::string Marked(std::string_view text) {
+  std::string marked = Escaped(text);
+  const char* tags[] = {"<code>", "</code>"};
+  for (std::size_t at = 0, count = 0;
+       (at = marked.find('`', at)) != std::string::npos; ++count) {
+    marked.replace(at, 1, tags[count % 2]);
+  }
+  return marked;
+}
+
 std::string Message(const v1::TestReport& test, const v1::Task& task) {
   std::string message;
   for (const auto& [label, text] : Told(test, task.read())) {
@@ -80,15 +91,17 @@ ul { list-style: none; margin: 0; padding: 0; }
 li.task { border-top: 1px solid var(--line); padding: .5rem 0; }
 li.task > p { display: flex; gap: 1rem; justify-content: space-between;
   margin: 0; font-weight: 600; }
-li.test { padding: .2rem 0 .2rem 1rem; }
+li.test { display: grid; grid-template-columns: 5.5rem 1fr;
+  align-items: baseline; padding: .2rem 0 .2rem 1rem; }
+li.test dl { grid-column: 1 / 3; }
 .PASS b, .DONE { color: var(--good); }
 .FAIL b, .CRASH b, .TIMEOUT b, .BUILD_FAIL { color: var(--bad); }
-b { display: inline-block; min-width: 5.5rem; font-size: .85rem; }
+b { font-size: .85rem; }
 dl { margin: .3rem 0 1rem; border-left: 3px solid var(--bad);
   padding-left: .8rem; }
 dt { color: var(--dim); font-size: .85rem; } dd { margin: 0 0 .4rem; }
 dd, pre { white-space: pre-wrap; overflow-wrap: anywhere; }
-.sent, .came-back, .printed, pre { font-family: ui-monospace, monospace;
+.sent, .came-back, .printed, pre, code { font-family: ui-monospace, monospace;
   font-size: .88rem; }
 pre { background: var(--code); padding: .8rem; border-radius: .4rem; }
 .next { border: 1px solid var(--line); border-radius: .4rem; padding: .8rem;
@@ -111,7 +124,10 @@ std::string HtmlTest(const v1::TestReport& test, const v1::Task& task) {
     html += "\n<dl>\n";
     for (const auto& [label, text] : Told(test, task.read())) {
       html += fmt::format("<dt>{}</dt><dd class=\"{}\">{}</dd>\n",
-                          Escaped(label), Class(label), Escaped(text));
+                          Escaped(label), Class(label),
+                          label == "usually" || label == "promised"
+                              ? Marked(text)
+                              : Escaped(text));
     }
     html += "</dl>";
   }
@@ -240,7 +256,7 @@ std::string Html(const std::vector<Grade>& grades) {
       "<style>{}</style>\n</head>\n<body>\n<h1>gRPC C++ Workshop</h1>\n",
       kStyle);
   html += fmt::format("<p class=\"next\">{}</p>\n",
-                      Escaped("Next: " + NextStep(grades)));
+                      Marked("Next: " + NextStep(grades)));
   for (const Grade& grade : grades) html += HtmlExercise(grade);
   return html + "</body>\n</html>\n";
 }

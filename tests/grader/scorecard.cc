@@ -65,6 +65,14 @@ class Card {
     out_ += fmt::format("\n{} {} of {} points\n", Bar(score, max_score), score,
                         max_score);
     for (const Grade& grade : grades_) Failures(grade);
+    if (failed_test_) {
+      out_ += "\n" + paint_.Dim(Wrap(
+                         fmt::format("Random inputs came from seed {0}; "
+                                     "`SEED={0}` behind the command repeats "
+                                     "them.",
+                                     options_.seed),
+                         0));
+    }
     out_ += "\n" + paint_.Bold("Next") + "\n" + Wrap(NextStep(grades_), 2);
     return out_;
   }
@@ -133,6 +141,7 @@ class Card {
       ++number;
       for (const v1::TestReport& test : task.tests) {
         if (test.verdict() == v1::PASS) continue;
+        failed_test_ = true;
         if (options_.verbose || !explained_) {
           Explained(grade, task, number, test);
           explained_ = true;
@@ -218,7 +227,8 @@ class Card {
   const ScorecardOptions options_;
   const Paint paint_;
   std::string out_;
-  bool explained_ = false;  // one failure has been told in full
+  bool explained_ = false;    // one failure has been told in full
+  bool failed_test_ = false;  // a test did not pass
 };
 
 std::string Enumerated(const std::vector<std::string>& names) {

@@ -15,8 +15,6 @@ struct ScorecardOptions {
   bool colour = false;
   // Explain every failure, not only the first.
   bool verbose = false;
-  // One exercise was asked for, not the course.
-  bool one = false;
   // What repeats the random inputs of this run.
   std::uint64_t seed = 0;
 };

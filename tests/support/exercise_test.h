@@ -67,6 +67,9 @@ class ExerciseTest : public ::testing::Test {
 
   // Starts a fresh server with `flags` and waits until it is ready.
   void StartServer(std::vector<std::string> flags = {});
+  // Tells the server to stop by SIGTERM and fails the test unless it ends by
+  // itself, in time, with status 0.
+  void ExpectServerStops();
   const std::shared_ptr<grpc::Channel>& channel() const { return channel_; }
   ServerProcess& server() { return *server_; }
 
