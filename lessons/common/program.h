@@ -38,20 +38,29 @@ inline std::optional<int> ParseFlags(CLI::App& app, int argc, char** argv) {
   }
 }
 
-// Listens on `address` ("HOST:PORT", port 0 for any free one, or "unix:PATH")
-// with the services and settings that `builder` has been given, says so on
-// stdout, serves until SIGINT or SIGTERM, and gives the running calls kGrace to
-// end. Returns the program's exit status. Call it before any other thread is
-// started: threads that exist already would not have the signals blocked.
-inline int ServeUntilStopped(
-    grpc::ServerBuilder& builder, std::string address,
-    const std::shared_ptr<grpc::ServerCredentials>& credentials =
-        grpc::InsecureServerCredentials()) {
+// Makes SIGINT and SIGTERM wait for ServeUntilStopped(), in this thread and in
+// those that it starts from now on. gRPC starts threads as soon as it is used:
+// a program that makes credentials, a channel or a thread before it serves
+// calls this first.
+inline sigset_t BlockStopSignals() {
   sigset_t stop_signals;
   sigemptyset(&stop_signals);
   sigaddset(&stop_signals, SIGINT);
   sigaddset(&stop_signals, SIGTERM);
   pthread_sigmask(SIG_BLOCK, &stop_signals, nullptr);
+  return stop_signals;
+}
+
+// Listens on `address` ("HOST:PORT", port 0 for any free one, or "unix:PATH")
+// with the services and settings that `builder` has been given, says so on
+// stdout, serves until SIGINT or SIGTERM, and gives the running calls kGrace to
+// end. Returns the program's exit status. Without `credentials` it serves
+// without encryption.
+inline int ServeUntilStopped(
+    grpc::ServerBuilder& builder, std::string address,
+    std::shared_ptr<grpc::ServerCredentials> credentials = nullptr) {
+  const sigset_t stop_signals = BlockStopSignals();
+  if (credentials == nullptr) credentials = grpc::InsecureServerCredentials();
 
   int port = 0;
   builder.AddListeningPort(address, credentials, &port);
