@@ -12,6 +12,7 @@ function(workshop_lesson name)
       PROPERTIES OUTPUT_NAME ${program}
                  RUNTIME_OUTPUT_DIRECTORY
                  ${PROJECT_BINARY_DIR}/lessons/${name})
+    target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR})
     target_link_libraries(${target} PRIVATE workshop_base)
     target_precompile_headers(${target} REUSE_FROM workshop_contracts)
   endforeach()

@@ -62,7 +62,7 @@ grpc::Status UploadFile(Streams::StubInterface& stub, const Options& options) {
   UploadFileRequest request;
   std::int64_t written = 0;
   bool open = true;
-  for (int chunks = 1; open && written < options.size; ++chunks) {
+  for (std::int64_t chunks = 1; open && written < options.size; ++chunks) {
     const auto size = std::min(options.chunk, options.size - written);
     request.mutable_chunk()->resize(static_cast<std::size_t>(size));
     open = writer->Write(request);
@@ -90,7 +90,8 @@ grpc::Status Chat(Streams::StubInterface& stub, const Options& options) {
   grpc::ClientContext context;
   context.set_deadline(system_clock::now() + options.timeout);
   const auto stream = stub.Chat(&context);
-  std::counting_semaphore<> heard_enough(options.heartbeats == 0 ? 1 : 0);
+  const bool stay = options.heartbeats > 0 || options.cancel_after > 0;
+  std::counting_semaphore<> heard_enough(stay ? 0 : 1);
   std::thread writer([&] {
     ChatRequest request;
     for (const std::string& text : options.texts) {
@@ -105,7 +106,10 @@ grpc::Status Chat(Streams::StubInterface& stub, const Options& options) {
   while (stream->Read(&response)) {
     if (response.has_text()) {
       std::cout << "chat: " << response.text() << std::endl;
-      if (++texts == options.cancel_after) context.TryCancel();
+      if (++texts == options.cancel_after) {
+        context.TryCancel();
+        break;
+      }
     } else if (response.has_heartbeat()) {
       const int number = response.heartbeat().number();
       std::cout << "chat: heartbeat " << number << std::endl;
@@ -157,7 +161,6 @@ constexpr Command kCommands[] = {
 
 int main(int argc, char** argv) {
   std::string address = "127.0.0.1:50051";
-  double timeout_seconds = 10;
   Options options;
   auto* call = &OneOfEach;
   CLI::App app("Streams: one call of each kind, or what the command says.");
@@ -168,22 +171,23 @@ int main(int argc, char** argv) {
         ->callback([&call, &command] { call = command.call; });
   }
   app.add_option("--address", address, "where the server listens");
-  app.add_option("--timeout", timeout_seconds, "seconds that a call may take")
-      ->check(CLI::PositiveNumber);
+  workshop::AddSeconds(app, "--timeout", options.timeout,
+                       "how long a call may take, in seconds");
   app.add_option("--count", options.count, "how many messages to read");
   app.add_option("--size", options.size, "size of the file, in bytes")
       ->check(CLI::NonNegativeNumber);
   app.add_option("--chunk", options.chunk, "size of its chunks, in bytes")
-      ->check(CLI::PositiveNumber);
+      ->check(CLI::Range(1, 1 << 30));
   app.add_option("--say", options.texts, "what to say in the chat");
   app.add_option("--heartbeats", options.heartbeats,
-                 "stay in the chat for so many heartbeats");
+                 "stay in the chat for so many heartbeats")
+      ->check(CLI::NonNegativeNumber);
   app.add_option("--cancel-after", options.cancel_after,
-                 "cancel the call after so many messages");
-  app.add_option("--calls", options.calls, "how many chats to open");
+                 "cancel the call after so many messages")
+      ->check(CLI::NonNegativeNumber);
+  app.add_option("--calls", options.calls, "how many chats to open")
+      ->check(CLI::NonNegativeNumber);
   if (const auto end = workshop::ParseFlags(app, argc, argv)) return *end;
-  options.timeout =
-      std::chrono::milliseconds(static_cast<int>(timeout_seconds * 1000));
 
   const auto stub = Streams::NewStub(
       grpc::CreateChannel(address, grpc::InsecureChannelCredentials()));

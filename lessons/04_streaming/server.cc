@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstdint>
 #include <iostream>
+#include <limits>
 #include <optional>
 #include <string>
 #include <syncstream>
@@ -74,7 +75,7 @@ class StreamsService final : public Streams::Service {
     UploadFileRequest request;
     std::optional<std::int64_t> total;
     std::int64_t size = 0;
-    int chunks = 0;
+    std::int64_t chunks = 0;
     while (reader->Read(&request)) {
       if (total) {
         return {StatusCode::INVALID_ARGUMENT, "total_size: not the last"};
@@ -116,7 +117,7 @@ class StreamsService final : public Streams::Service {
     workshop::streams::ChatWriter writer(stream, options_.heartbeat);
     ChatRequest request;
     ChatResponse response;
-    int texts = 0;
+    std::int64_t texts = 0;
     bool open = true;
     while (open && stream->Read(&request)) {
       if (request.text().empty()) {
@@ -156,18 +157,17 @@ int main(int argc, char** argv) {
   std::string address = "127.0.0.1:50051";
   StreamsService::Options options;
   int max_message = GRPC_DEFAULT_MAX_RECV_MESSAGE_LENGTH;
-  double heartbeat_seconds = 0;
   CLI::App app("Streams, one call of each kind.");
   app.add_option("--address", address, "where to listen (port 0: any free)");
-  app.add_option("--max-upload", options.max_upload, "largest file, in bytes");
-  app.add_option("--max-message", max_message, "largest message, in bytes");
-  app.add_option("--heartbeat", heartbeat_seconds,
-                 "seconds between the heartbeats of a quiet chat (0: none)");
+  app.add_option("--max-upload", options.max_upload, "largest file, in bytes")
+      ->check(CLI::NonNegativeNumber);
+  app.add_option("--max-message", max_message, "largest message, in bytes")
+      ->check(CLI::Range(0, std::numeric_limits<int>::max()));
+  workshop::AddSeconds(app, "--heartbeat", options.heartbeat,
+                       "send heartbeats to a chat quiet for so many seconds");
   app.add_flag("--trust-read", options.trust_read,
                "trap: take any end of an upload for its end");
   if (const auto end = workshop::ParseFlags(app, argc, argv)) return *end;
-  options.heartbeat =
-      std::chrono::milliseconds(static_cast<int>(heartbeat_seconds * 1000));
 
   StreamsService service(options);
   grpc::ServerBuilder builder;
