@@ -18,9 +18,9 @@
 #:   make setup            install what is missing; all of the above do it first
 #:   make clean            remove the build folder
 
-# A target ends with 1 if something is wrong and with 2 if it could not be tried.
-# make itself would turn both into 2. Only under -q does it pass on the 1, of a
-# recipe line marked with +, which -q runs all the same. -n stays what it is.
+# A target ends with 1 if something is wrong, with 2 if it could not be tried.
+# make would turn both into 2. Only under -q does it pass on the 1, of a recipe
+# line marked with +, which -q runs all the same. -n stays what it is.
 ifeq (,$(findstring n,$(firstword -$(MAKEFLAGS))))
 MAKEFLAGS += -q
 run := +@

@@ -17,35 +17,37 @@ using workshop::calculator::v1::Calculator;
 using workshop::calculator::v1::DivideResponse;
 using workshop::calculator::v1::NumberResponse;
 
-// TODO 5: what the refusals have in common can go here (task 2).
-
 class CalculatorService final : public Calculator::Service {
-  grpc::Status Add(grpc::ServerContext* context,
-                   const BinaryRequest* request,
+  grpc::Status Add(grpc::ServerContext* context, const BinaryRequest* request,
                    NumberResponse* response) override {
-    // TODO 1: answer a + b (task 1), or OUT_OF_RANGE (task 2).
+    // TODO 1: answer a + b (task 1).
+    // TODO 2: refuse a sum that does not fit into int64 (task 2).
     return {grpc::StatusCode::UNIMPLEMENTED, "TODO 1: Add"};
   }
 
   grpc::Status Subtract(grpc::ServerContext* context,
                         const BinaryRequest* request,
                         NumberResponse* response) override {
-    // TODO 2: answer a - b (task 1), or OUT_OF_RANGE (task 2).
-    return {grpc::StatusCode::UNIMPLEMENTED, "TODO 2: Subtract"};
+    // TODO 3: answer a - b (task 1).
+    // TODO 4: refuse a difference that does not fit into int64 (task 2).
+    return {grpc::StatusCode::UNIMPLEMENTED, "TODO 3: Subtract"};
   }
 
   grpc::Status Multiply(grpc::ServerContext* context,
                         const BinaryRequest* request,
                         NumberResponse* response) override {
-    // TODO 3: answer a * b (task 1), or OUT_OF_RANGE (task 2).
-    return {grpc::StatusCode::UNIMPLEMENTED, "TODO 3: Multiply"};
+    // TODO 5: answer a * b (task 1).
+    // TODO 6: refuse a product that does not fit into int64 (task 2).
+    return {grpc::StatusCode::UNIMPLEMENTED, "TODO 5: Multiply"};
   }
 
   grpc::Status Divide(grpc::ServerContext* context,
                       const BinaryRequest* request,
                       DivideResponse* response) override {
-    // TODO 4: answer a / b and a % b (task 1), or refuse (task 2).
-    return {grpc::StatusCode::UNIMPLEMENTED, "TODO 4: Divide"};
+    // TODO 7: answer a / b and a % b (task 1).
+    // TODO 8: refuse a division by zero (task 2).
+    // TODO 9: refuse the one quotient that does not fit into int64 (task 2).
+    return {grpc::StatusCode::UNIMPLEMENTED, "TODO 7: Divide"};
   }
 };
 

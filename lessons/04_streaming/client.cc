@@ -8,7 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <iostream>
-#include <memory>
+#include <optional>
 #include <semaphore>
 #include <string>
 #include <thread>
@@ -54,7 +54,8 @@ grpc::Status GetDataStream(Streams::StubInterface& stub,
 
 // Client streaming: write until all is said, half-close, take the one answer.
 grpc::Status UploadFile(Streams::StubInterface& stub, const Options& options) {
-  const MemoryMeter memory(stub);
+  std::optional<MemoryMeter> memory;
+  if (options.memory) memory.emplace(stub);
   grpc::ClientContext context;
   context.set_deadline(system_clock::now() + options.timeout);
   UploadFileResponse response;
@@ -81,7 +82,7 @@ grpc::Status UploadFile(Streams::StubInterface& stub, const Options& options) {
     std::cout << "upload: " << response.id() << ", " << response.size()
               << " bytes in " << response.chunks() << " chunks\n";
   }
-  memory.Print();
+  if (memory) memory->Print();
   return status;
 }
 
@@ -178,6 +179,7 @@ int main(int argc, char** argv) {
       ->check(CLI::NonNegativeNumber);
   app.add_option("--chunk", options.chunk, "size of its chunks, in bytes")
       ->check(CLI::Range(1, 1 << 30));
+  app.add_flag("--memory", options.memory, "measure what the file takes");
   app.add_option("--say", options.texts, "what to say in the chat");
   app.add_option("--heartbeats", options.heartbeats,
                  "stay in the chat for so many heartbeats")

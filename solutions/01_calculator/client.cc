@@ -3,8 +3,8 @@
 #include <grpcpp/grpcpp.h>
 
 #include <CLI/CLI.hpp>
+#include <charconv>
 #include <chrono>
-#include <cmath>
 #include <cstdint>
 #include <iostream>
 #include <memory>
@@ -20,6 +20,15 @@ using workshop::calculator::v1::Calculator;
 using workshop::calculator::v1::DivideResponse;
 using workshop::calculator::v1::NumberResponse;
 
+// What is wrong with an operand; nothing if it is fine. CLI11 by itself takes
+// 010 for 8, and a number that does not fit for the nearest one that does.
+std::string OperandProblem(const std::string& text) {
+  std::int64_t number = 0;
+  std::from_chars(text.data(), text.data() + text.size(), number);
+  if (std::to_string(number) == text) return "";
+  return "\"" + text + "\" is not a decimal number that fits into int64";
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -30,12 +39,15 @@ int main(int argc, char** argv) {
   std::int64_t b = 0;
   CLI::App app("Asks a calculator for one result.");
   app.add_option("--address", address, "where the server listens");
-  app.add_option("--timeout", timeout_seconds, "how long to wait, in seconds");
+  app.add_option("--timeout", timeout_seconds, "how long to wait, in seconds")
+      ->check(CLI::Range(0.001, 86400.0));
   app.add_option("operation", operation, "add, subtract, multiply or divide")
-      ->required()
-      ->check(CLI::IsMember({"add", "subtract", "multiply", "divide"}));
-  app.add_option("a", a, "the left operand")->required();
-  app.add_option("b", b, "the right operand")->required();
+      ->check(CLI::IsMember({"add", "subtract", "multiply", "divide"}))
+      ->required();
+  app.add_option("a", a, "the left operand")->check(OperandProblem)->required();
+  app.add_option("b", b, "the right operand")
+      ->check(OperandProblem)
+      ->required();
   if (const auto status = workshop::ParseFlags(app, argc, argv)) return *status;
 
   const std::unique_ptr<Calculator::Stub> stub = Calculator::NewStub(
@@ -44,9 +56,9 @@ int main(int argc, char** argv) {
   request.set_a(a);
   request.set_b(b);
   grpc::ClientContext context;
-  context.set_deadline(
-      std::chrono::system_clock::now() +
-      std::chrono::milliseconds(std::llround(timeout_seconds * 1000)));
+  context.set_deadline(std::chrono::system_clock::now() +
+                       std::chrono::round<std::chrono::milliseconds>(
+                           std::chrono::duration<double>(timeout_seconds)));
 
   NumberResponse number;
   DivideResponse division;

@@ -17,18 +17,12 @@ using workshop::calculator::v1::Calculator;
 using workshop::calculator::v1::DivideResponse;
 using workshop::calculator::v1::NumberResponse;
 
-grpc::Status DoesNotFit(const std::string& expression) {
-  return {grpc::StatusCode::OUT_OF_RANGE,
-          expression + " does not fit into an int64"};
-}
-
 class CalculatorService final : public Calculator::Service {
-  grpc::Status Add(grpc::ServerContext* context,
-                   const BinaryRequest* request,
+  grpc::Status Add(grpc::ServerContext* context, const BinaryRequest* request,
                    NumberResponse* response) override {
     std::int64_t result = 0;
     if (__builtin_add_overflow(request->a(), request->b(), &result)) {
-      return DoesNotFit("a + b");
+      return {grpc::StatusCode::OUT_OF_RANGE, "a + b does not fit into int64"};
     }
     response->set_result(result);
     return grpc::Status::OK;
@@ -39,7 +33,7 @@ class CalculatorService final : public Calculator::Service {
                         NumberResponse* response) override {
     std::int64_t result = 0;
     if (__builtin_sub_overflow(request->a(), request->b(), &result)) {
-      return DoesNotFit("a - b");
+      return {grpc::StatusCode::OUT_OF_RANGE, "a - b does not fit into int64"};
     }
     response->set_result(result);
     return grpc::Status::OK;
@@ -50,7 +44,7 @@ class CalculatorService final : public Calculator::Service {
                         NumberResponse* response) override {
     std::int64_t result = 0;
     if (__builtin_mul_overflow(request->a(), request->b(), &result)) {
-      return DoesNotFit("a * b");
+      return {grpc::StatusCode::OUT_OF_RANGE, "a * b does not fit into int64"};
     }
     response->set_result(result);
     return grpc::Status::OK;
@@ -61,12 +55,12 @@ class CalculatorService final : public Calculator::Service {
                       DivideResponse* response) override {
     const std::int64_t a = request->a();
     const std::int64_t b = request->b();
-    // Both would end this process: in C++ they are no exceptions.
+    // Checked first: C++ throws for neither, and both can kill the process.
     if (b == 0) {
       return {grpc::StatusCode::INVALID_ARGUMENT, "b must not be zero"};
     }
     if (a == std::numeric_limits<std::int64_t>::min() && b == -1) {
-      return DoesNotFit("a / b");
+      return {grpc::StatusCode::OUT_OF_RANGE, "a / b does not fit into int64"};
     }
     response->set_quotient(a / b);
     response->set_remainder(a % b);

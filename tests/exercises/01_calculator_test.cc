@@ -1,17 +1,15 @@
 // What exercises/01_calculator/README.md promises, one test per promise.
 
+#include <fmt/format.h>
 #include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
 #include <signal.h>
 
-#include <atomic>
 #include <chrono>
 #include <cstdint>
-#include <future>
 #include <limits>
 #include <memory>
 #include <mutex>
-#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -77,7 +75,7 @@ class ServerTest : public ExerciseTest {
     return Call("Divide", *stub_, &Calculator::Stub::Divide, Operands(a, b));
   }
 
-  // Any number small enough for every operation.
+  // Small enough for every operation.
   std::int64_t Any() { return Random(-1'000'000, 1'000'000); }
   std::int64_t Positive() { return Random(2, 1'000'000); }
 
@@ -85,7 +83,18 @@ class ServerTest : public ExerciseTest {
   std::unique_ptr<Calculator::Stub> stub_;
 };
 
-class Task1_Arithmetic : public ServerTest {};
+class Task1_Arithmetic : public ServerTest {
+ protected:
+  void SetUp() override {
+    ServerTest::SetUp();
+    Usually(
+        "The result never gets into the response: response->set_result(...). "
+        "What a handler does not set arrives as 0.");
+    UsuallyIf(StatusCode::OUT_OF_RANGE,
+              "The result fits, and the check refuses it: does it think of "
+              "negative numbers?");
+  }
+};
 
 TEST_F(Task1_Arithmetic, AddsTwoNumbers) {
   Promises("Add answers a + b.");
@@ -97,7 +106,8 @@ TEST_F(Task1_Arithmetic, AddsTwoNumbers) {
 
 TEST_F(Task1_Arithmetic, SubtractsTheSecondFromTheFirst) {
   Promises("Subtract answers a - b, in this order.");
-  Usually("The operands are swapped, or another operator is used.");
+  Usually(
+      "The operands are swapped, or the result never gets into the response.");
   for (int i = 0; i < 3; ++i) {
     const std::int64_t a = Any(), b = a + Positive();
     ExpectResponse(Subtract(a, b), Number(a - b));
@@ -106,29 +116,42 @@ TEST_F(Task1_Arithmetic, SubtractsTheSecondFromTheFirst) {
 
 TEST_F(Task1_Arithmetic, MultipliesTwoNumbers) {
   Promises("Multiply answers a * b.");
-  for (int i = 0; i < 3; ++i) {
-    const std::int64_t a = Any(), b = Any();
-    ExpectResponse(Multiply(a, b), Number(a * b));
+  for (const int sign_of_a : {1, -1}) {
+    for (const int sign_of_b : {1, -1}) {
+      const std::int64_t a = sign_of_a * Positive();
+      const std::int64_t b = sign_of_b * Positive();
+      ExpectResponse(Multiply(a, b), Number(a * b));
+    }
   }
 }
 
 TEST_F(Task1_Arithmetic, RoundsQuotientsTowardsZero) {
-  Promises("Divide answers a / b and a % b, as C++ has them.");
+  Promises(
+      "Divide answers the quotient, rounded towards zero, and the remainder, "
+      "with the sign of a.");
   Usually(
-      "C++ rounds towards zero, and the remainder has the sign of a: -7 / 2 "
-      "is -3 with remainder -1.");
+      "That is what / and % do in C++, if they get a and b as they came. So: "
+      "is one of the two not set, are they swapped, or is something rounded "
+      "or made positive first?");
   for (const int sign_of_a : {1, -1}) {
     for (const int sign_of_b : {1, -1}) {
-      const std::int64_t b = sign_of_b * Random(2, 1000);
-      const std::int64_t a = sign_of_a * (1000 * Positive() + 1);
-      ExpectResponse(Divide(a, b), Division(a / b, a % b));
+      // A remainder over b / 2 tells every other kind of rounding apart.
+      const std::int64_t divisor = Random(3, 1000);
+      const std::int64_t quotient = Positive();
+      const std::int64_t remainder = Random(divisor / 2 + 1, divisor - 1);
+      ExpectResponse(
+          Divide(sign_of_a * (quotient * divisor + remainder),
+                 sign_of_b * divisor),
+          Division(sign_of_a * sign_of_b * quotient, sign_of_a * remainder));
     }
   }
 }
 
 TEST_F(Task1_Arithmetic, KeepsAll64Bits) {
   Promises("Operands and results are 64 bits wide.");
-  Usually("A value went through an int or a double on its way.");
+  Usually(
+      "A value goes through an int (32 bits) or a double (53 bits) on its "
+      "way. Use std::int64_t throughout.");
   const std::int64_t wide = kMax - Random(1, 1000);
   ExpectResponse(Add(wide, 1), Number(wide + 1));
   ExpectResponse(Subtract(kMin, -wide), Number(kMin + wide));
@@ -136,96 +159,94 @@ TEST_F(Task1_Arithmetic, KeepsAll64Bits) {
   ExpectResponse(Divide(wide, 1), Division(wide, 0));
 }
 
-TEST_F(Task1_Arithmetic, AnswersManyCallsAtATime) {
-  Promises("Calls that run at the same time do not disturb each other.");
-  Usually(
-      "Calls share a variable: gRPC runs each one in a thread of its own, and "
-      "a member of the service is there only once.");
-  std::vector<std::pair<std::int64_t, std::future<Outcome<NumberResponse>>>>
-      calls;
-  for (int i = 0; i < 64; ++i) {
-    const std::int64_t a = Any(), b = Any();
-    calls.emplace_back(a - b, std::async(std::launch::async, [this, a, b] {
-                         return Subtract(a, b);
-                       }));
-  }
-  for (auto& [expected, call] : calls) {
-    ExpectResponse(call.get(), Number(expected));
-  }
-}
-
 class Task2_Errors : public ServerTest {
  protected:
   void SetUp() override {
     ServerTest::SetUp();
     Usually(
-        "The result is computed before it is checked: the check must come "
-        "first. GCC's and Clang's __builtin_add_overflow (and _sub_, _mul_) "
-        "do both at once.");
-    UsuallyIf(StatusCode::INVALID_ARGUMENT,
-              "The operands are fine, each by itself: OUT_OF_RANGE is for what "
-              "is valid and does not fit, INVALID_ARGUMENT for what never "
-              "could be right.");
+        "The result is not checked, or used before it is. GCC's and Clang's "
+        "__builtin_add_overflow (and _sub_, _mul_) compute and check at once.");
   }
+
+  // For a test that wants OUT_OF_RANGE.
+  void PromisesOutOfRange(const std::string& call, const std::string& result) {
+    Promises(call + " refuses with OUT_OF_RANGE, and a message, " + result +
+             " that does not fit into int64.");
+    UsuallyIf(StatusCode::INVALID_ARGUMENT,
+              "Each operand is fine by itself: OUT_OF_RANGE is for what is "
+              "valid and does not fit, INVALID_ARGUMENT for what can never be "
+              "right.");
+  }
+
+  // The cause if only the second of two calls is answered wrongly.
+  static constexpr char kOneEnd[] =
+      "The check knows one end of the range only: a result can be too small "
+      "just as it can be too large.";
 };
 
 TEST_F(Task2_Errors, RejectsADivisionByZero) {
   Promises(
-      "Divide with b = 0 is refused with INVALID_ARGUMENT, in a message that "
-      "names b.");
+      "Divide refuses b = 0 with INVALID_ARGUMENT, in a message that names b.");
   UsuallyIf(StatusCode::OK, "Divide does not look at b before it answers.");
   UsuallyIf(StatusCode::OUT_OF_RANGE,
-            "OUT_OF_RANGE is for a result that does not fit. Here the request "
-            "itself can never be right, whatever a is: INVALID_ARGUMENT.");
+            "OUT_OF_RANGE is for a result that does not fit. This request can "
+            "never be right, whatever a is: INVALID_ARGUMENT.");
   UsuallyIfKilledBy(SIGFPE,
                     "The division was tried. In C++ an integer division by "
                     "zero throws nothing: it kills the process. Look at b "
                     "first.");
+  UsuallyIfKilledBy(SIGABRT,
+                    "An assertion or an exception in a thread: what a caller "
+                    "sends must never end the server. Answer with a status.");
   ExpectRefusal(Divide(Any(), 0), StatusCode::INVALID_ARGUMENT, "b");
   ExpectRefusal(Divide(0, 0), StatusCode::INVALID_ARGUMENT, "b");
 }
 
 TEST_F(Task2_Errors, RejectsASumThatDoesNotFit) {
-  Promises(
-      "Add refuses with OUT_OF_RANGE, and a message, a sum that does not fit "
-      "into an int64.");
+  PromisesOutOfRange("Add", "a sum");
   const std::int64_t over = Positive();
   ExpectRefusal(Add(kMax - over + 1, over), StatusCode::OUT_OF_RANGE);
+  Usually(kOneEnd);
   ExpectRefusal(Add(kMin + over - 1, -over), StatusCode::OUT_OF_RANGE);
 }
 
 TEST_F(Task2_Errors, RejectsADifferenceThatDoesNotFit) {
-  Promises(
-      "Subtract refuses with OUT_OF_RANGE, and a message, a difference that "
-      "does not fit into an int64.");
+  PromisesOutOfRange("Subtract", "a difference");
   const std::int64_t over = Positive();
   ExpectRefusal(Subtract(kMax - over + 1, -over), StatusCode::OUT_OF_RANGE);
+  Usually(kOneEnd);
   ExpectRefusal(Subtract(kMin + over - 1, over), StatusCode::OUT_OF_RANGE);
+  Usually(
+      "a - b is computed as a + (-b). There is one more int64 below zero than "
+      "above it: the smallest has no -b.");
   ExpectRefusal(Subtract(0, kMin), StatusCode::OUT_OF_RANGE);
 }
 
 TEST_F(Task2_Errors, RejectsAProductThatDoesNotFit) {
-  Promises(
-      "Multiply refuses with OUT_OF_RANGE, and a message, a product that does "
-      "not fit into an int64.");
+  PromisesOutOfRange("Multiply", "a product");
+  UsuallyIfKilledBy(
+      SIGFPE,
+      "The check divides by zero, or the smallest int64 by -1: either kills "
+      "the process. __builtin_mul_overflow checks without dividing.");
   const std::int64_t factor = Positive();
   ExpectRefusal(Multiply(kMax / factor + 1, factor), StatusCode::OUT_OF_RANGE);
+  Usually(kOneEnd);
   ExpectRefusal(Multiply(kMax / factor + 1, -factor - 1),
                 StatusCode::OUT_OF_RANGE);
+  Usually("The smallest int64 times -1 is one more than the largest int64.");
   ExpectRefusal(Multiply(kMin, -1), StatusCode::OUT_OF_RANGE);
+  ExpectRefusal(Multiply(-1, kMin), StatusCode::OUT_OF_RANGE);
 }
 
 TEST_F(Task2_Errors, RejectsTheOneQuotientThatDoesNotFit) {
-  Promises(
-      "Divide refuses with OUT_OF_RANGE, and a message, the one quotient that "
-      "does not fit: the smallest int64 divided by -1.");
+  PromisesOutOfRange("Divide", "the one quotient (smallest int64 by -1)");
   Usually(
-      "There is one more int64 below zero than above it, so that -kMin does "
-      "not exist.");
+      "There is one more int64 below zero than above it, so that the smallest "
+      "by -1 needs a check of its own, before the division.");
   UsuallyIfKilledBy(
       SIGFPE,
-      "The division was tried. The smallest int64 by -1 does not fit, and the "
-      "processor treats that like a division by zero: it kills the process.");
+      "The division was tried. The quotient does not fit, and the processor "
+      "treats that like a division by zero: it kills the process.");
   ExpectRefusal(Divide(kMin, -1), StatusCode::OUT_OF_RANGE);
 }
 
@@ -233,14 +254,21 @@ TEST_F(Task2_Errors, AnswersWhatJustFits) {
   Promises(
       "Only what does not fit is refused: the largest and the smallest int64 "
       "are good operands and good results.");
-  Usually("The check refuses too much: is it off by one?");
+  Usually(
+      "The check looks at a number that is no longer exact, such as a double "
+      "(53 bits), or at one that has wrapped already.");
   UsuallyIf(StatusCode::OUT_OF_RANGE,
-            "The check refuses too much: is it off by one?");
+            "The check refuses too much: is it off by one, or does it turn a "
+            "sign that cannot be turned (-b does not exist for the smallest "
+            "int64)?");
   ExpectResponse(Add(kMax - 1, 1), Number(kMax));
+  ExpectResponse(Add(kMin + 1, -1), Number(kMin));
   ExpectResponse(Add(kMax, kMin), Number(-1));
   ExpectResponse(Subtract(kMin + 1, 1), Number(kMin));
   ExpectResponse(Subtract(-1, kMax), Number(kMin));
+  ExpectResponse(Subtract(-1, kMin), Number(kMax));
   ExpectResponse(Multiply(kMin / 2, 2), Number(kMin));
+  ExpectResponse(Multiply(-1, -kMax), Number(kMax));
   ExpectResponse(Multiply(0, kMin), Number(0));
   ExpectResponse(Divide(kMin, 1), Division(kMin, 0));
   ExpectResponse(Divide(kMax, -1), Division(-kMax, 0));
@@ -248,14 +276,24 @@ TEST_F(Task2_Errors, AnswersWhatJustFits) {
 
 TEST_F(Task2_Errors, GoesOnAfterARefusal) {
   Promises("A refused call changes nothing for the calls after it.");
-  ExpectRefusal(Divide(Any(), 0), StatusCode::INVALID_ARGUMENT);
-  const std::int64_t a = Any(), b = Positive();
+  const std::string remembers =
+      "The call before was refused, and the service has kept its status, in a "
+      "member or a static: a status belongs to one call.";
+  const std::int64_t a = Any(), b = Random(2, 100);
+  ExpectRefusal(Divide(a, 0), StatusCode::INVALID_ARGUMENT);
+  UsuallyIf(StatusCode::INVALID_ARGUMENT, remembers);
   ExpectResponse(Divide(a, b), Division(a / b, a % b));
-  ExpectRefusal(Add(kMax, Positive()), StatusCode::OUT_OF_RANGE);
+  ExpectRefusal(Add(kMax, b), StatusCode::OUT_OF_RANGE);
+  UsuallyIf(StatusCode::OUT_OF_RANGE, remembers);
   ExpectResponse(Add(a, b), Number(a + b));
 }
 
-// Answers the learner's client as the test says, and remembers its request.
+// "Divide(a: 7, b: 2)", as calls are told elsewhere.
+std::string TextOf(const std::string& call, std::int64_t a, std::int64_t b) {
+  return fmt::format("{}(a: {}, b: {})", call, a, b);
+}
+
+// Answers the learner's client as the test says, and remembers its last call.
 class FakeCalculator final : public Calculator::Service {
  public:
   grpc::Status status = grpc::Status::OK;
@@ -263,8 +301,11 @@ class FakeCalculator final : public Calculator::Service {
   DivideResponse division;
   bool answers = true;
 
-  // The last call as a learner would write it: "Divide(a: 7 b: 2)".
-  std::string last_call() {
+  struct LastCall {
+    std::string text;                      // empty: there was none
+    std::chrono::duration<double> left{};  // to its deadline, on arrival
+  };
+  LastCall last_call() {
     const std::lock_guard lock(mutex_);
     return last_call_;
   }
@@ -272,55 +313,95 @@ class FakeCalculator final : public Calculator::Service {
  private:
   grpc::Status Add(grpc::ServerContext* context, const BinaryRequest* request,
                    NumberResponse* response) override {
-    return Answer("Add", context, *request, response);
+    response->set_result(number);
+    return End("Add", context, *request);
   }
   grpc::Status Subtract(grpc::ServerContext* context,
                         const BinaryRequest* request,
                         NumberResponse* response) override {
-    return Answer("Subtract", context, *request, response);
+    response->set_result(number);
+    return End("Subtract", context, *request);
   }
   grpc::Status Multiply(grpc::ServerContext* context,
                         const BinaryRequest* request,
                         NumberResponse* response) override {
-    return Answer("Multiply", context, *request, response);
+    response->set_result(number);
+    return End("Multiply", context, *request);
   }
   grpc::Status Divide(grpc::ServerContext* context,
                       const BinaryRequest* request,
                       DivideResponse* response) override {
     *response = division;
-    return Finish("Divide", context, *request);
+    return End("Divide", context, *request);
   }
 
-  grpc::Status Answer(const std::string& name, grpc::ServerContext* context,
-                      const BinaryRequest& request, NumberResponse* response) {
-    response->set_result(number);
-    return Finish(name, context, request);
-  }
-
-  grpc::Status Finish(const std::string& name, grpc::ServerContext* context,
-                      const BinaryRequest& request) {
+  grpc::Status End(const std::string& call, grpc::ServerContext* context,
+                   const BinaryRequest& request) {
     {
       const std::lock_guard lock(mutex_);
-      last_call_ = name + "(" + request.ShortDebugString() + ")";
+      last_call_ = {TextOf(call, request.a(), request.b()),
+                    context->deadline() - std::chrono::system_clock::now()};
     }
     if (!answers) WaitUntilCancelled(*context);
     return status;
   }
 
   std::mutex mutex_;
-  std::string last_call_;
+  LastCall last_call_;  // guarded by mutex_
 };
 
 // Runs the learner's client against a server of the suite's.
 class Task3_Client : public ExerciseTest {
  protected:
+  // Runs the client as `client --address ADDRESS ARGUMENTS`.
   ClientRun Run(std::vector<std::string> arguments, const std::string& scene) {
     arguments.insert(arguments.begin(), {"--address", server_.address()});
     return RunClient(std::move(arguments), scene);
   }
 
-  static bool Succeeded(const ClientRun& run, const std::string& printed) {
-    return run.exit == Exit{0, 0} && run.out == printed + "\n";
+  // The client made `call`, printed `printed` and exited with 0.
+  void ExpectSuccess(const ClientRun& run, const std::string& call,
+                     const std::string& printed) {
+    Promises(fmt::format(
+        "The client calls {}, prints the line \"{}\" and nothing else on "
+        "stdout, and exits with 0.",
+        call, printed));
+    if (run.exit == Exit{0, 0}) {
+      Usually("The result is printed in other words, or not alone.");
+    }
+    ExpectOf(run, run.exit == Exit{0, 0} && run.out == printed + "\n");
+    const std::string actual = calculator_.last_call().text;
+    if (actual == call) return;
+    Usually("It is another operation's call, or the operands are mixed up.");
+    Fail(grader::v1::FAIL, {run.sent},
+         {actual.empty() ? "the server was not called"
+                         : "the server was called: " + actual});
+  }
+
+  // The client exited with 1 and named `code` on stderr alone. `if_misnamed` is
+  // what usually causes that another code, or none, was named.
+  void ExpectReported(
+      const ClientRun& run, StatusCode code,
+      const std::string& if_misnamed =
+          "The name of the code is not printed: workshop::CodeName(...) has "
+          "it. Scripts look for the code, only people read the message.") {
+    if (!run.exit) {
+      Usually(
+          "The context has no deadline, or not the one that was asked for. "
+          "Without one a call waits for ever.");
+    } else if (run.exit == Exit{0, 0}) {
+      Usually(
+          "The status that the call returned is not looked at, or the program "
+          "says that all is well in spite of it.");
+    } else if (!run.out.empty()) {
+      Usually(
+          "The error is printed on stdout. Whoever reads the output of a "
+          "program must not take an error for a result.");
+    } else if (run.exit == Exit{1, 0}) {
+      Usually(if_misnamed);
+    }
+    ExpectOf(run, run.exit == Exit{1, 0} && run.out.empty() &&
+                      run.err.find(CodeName(code)) != std::string::npos);
   }
 
   FakeCalculator calculator_;
@@ -328,94 +409,94 @@ class Task3_Client : public ExerciseTest {
 };
 
 TEST_F(Task3_Client, PrintsTheResult) {
-  Usually(
-      "Another operation is called, the operands are mixed up, or something "
-      "else is printed on stdout as well.");
+  Read("exercises/01_calculator/README.md#the-client");
   const std::pair<std::string, std::string> operations[] = {
       {"add", "Add"}, {"subtract", "Subtract"}, {"multiply", "Multiply"}};
   for (const auto& [word, call] : operations) {
-    const std::int64_t a = Random(2, 1000), b = Random(-1000, -2);
+    const std::int64_t a = Random(1, kMax), b = Random(kMin, -1);
     calculator_.number = Random(kMin, kMax);
-    const std::string sent =
-        call + "(" + Operands(a, b).ShortDebugString() + ")";
-    Promises("`client " + word + " A B` calls " + sent +
-             " and prints the result: " + std::to_string(calculator_.number) +
-             ". It exits with 0.");
-    const ClientRun run =
-        Run({word, std::to_string(a), std::to_string(b)},
-            "the server answers " + std::to_string(calculator_.number));
-    ExpectOf(run, calculator_.last_call() == sent &&
-                      Succeeded(run, std::to_string(calculator_.number)));
+    const std::string printed = std::to_string(calculator_.number);
+    ExpectSuccess(Run({word, std::to_string(a), std::to_string(b)},
+                      "the server answers " + printed),
+                  TextOf(call, a, b), printed);
   }
 }
 
 TEST_F(Task3_Client, PrintsQuotientAndRemainder) {
-  const std::int64_t a = Random(2, 1000), b = Random(2, 1000);
-  calculator_.division = Division(Random(-1000, -2), Random(2, 1000));
-  const std::string printed =
-      std::to_string(calculator_.division.quotient()) + " remainder " +
-      std::to_string(calculator_.division.remainder());
-  Promises("`client divide A B` prints \"" + printed + "\" and exits with 0.");
-  const ClientRun run =
+  Read("exercises/01_calculator/README.md#the-client");
+  const std::int64_t a = Random(kMin, -1), b = Random(1, kMax);
+  const std::int64_t quotient = Random(-1000, -2), remainder = Random(2, 1000);
+  calculator_.division = Division(quotient, remainder);
+  ExpectSuccess(
       Run({"divide", std::to_string(a), std::to_string(b)},
-          "the server answers " + calculator_.division.ShortDebugString());
-  ExpectOf(run, calculator_.last_call() ==
-                        "Divide(" + Operands(a, b).ShortDebugString() + ")" &&
-                    Succeeded(run, printed));
+          fmt::format("the server answers quotient: {}, remainder: {}",
+                      quotient, remainder)),
+      TextOf("Divide", a, b),
+      fmt::format("{} remainder {}", quotient, remainder));
 }
 
 TEST_F(Task3_Client, ReportsAFailedCall) {
-  Usually(
-      "The status is not looked at, or the error is printed on stdout. Who "
-      "reads the output of a program must not take an error for a result.");
-  const std::pair<StatusCode, std::string> failures[] = {
-      {StatusCode::INVALID_ARGUMENT, "b must not be zero"},
-      {StatusCode::OUT_OF_RANGE, "does not fit"},
-      {StatusCode::PERMISSION_DENIED, "not for you"}};
-  for (const auto& [code, message] : failures) {
+  struct Failure {
+    std::string operation;
+    StatusCode code;
+    std::string message;
+  };
+  const Failure failures[] = {
+      {"divide", StatusCode::INVALID_ARGUMENT, "b must not be zero"},
+      {"multiply", StatusCode::OUT_OF_RANGE, "the product does not fit"},
+      // Any from NOT_FOUND to FAILED_PRECONDITION.
+      {"add", static_cast<StatusCode>(Random(5, 9)), "not today"}};
+  for (const auto& [operation, code, message] : failures) {
     Promises("A failed call is told on stderr by the name of its code, " +
              CodeName(code) + "; stdout stays empty; the exit status is 1.");
     calculator_.status = {code, message};
-    const ClientRun run = Run({"divide", "7", "0"},
-                              "the server answers " + CodeName(code) + ": \"" +
-                                  message + "\"");
-    ExpectOf(run, run.exit == Exit{1, 0} && run.out.empty() &&
-                      run.err.find(CodeName(code)) != std::string::npos);
+    ExpectReported(
+        Run({operation, "7", "0"}, fmt::format("the server answers {}: \"{}\"",
+                                               CodeName(code), message)),
+        code);
   }
 }
 
 TEST_F(Task3_Client, ReportsAServerThatIsNotThere) {
   Promises(
       "Without a server the client says UNAVAILABLE on stderr and exits with "
-      "1, within its timeout.");
+      "1.");
   const ClientRun run = RunClient(
-      {"--address", "unix:no_server.sock", "--timeout", "2", "add", "1", "2"},
+      {"--address", "unix:no_server.sock", "--timeout", "1", "add", "1", "2"},
       "nobody listens there");
-  ExpectOf(run, run.exit == Exit{1, 0} && run.out.empty() &&
-                    run.err.find("UNAVAILABLE") != std::string::npos);
+  ExpectReported(run, StatusCode::UNAVAILABLE,
+                 "The client waits for a server that will not come: "
+                 "set_wait_for_ready(true), or WaitForConnected().");
 }
 
 TEST_F(Task3_Client, EndsWithinItsTimeout) {
   Promises(
-      "`--timeout` bounds the wait: against a server that never answers the "
-      "client says DEADLINE_EXCEEDED on stderr and exits with 1.");
-  Usually(
-      "The context has no deadline, or not the one that was asked for. "
-      "Without one a gRPC call waits for ever.");
+      "`--timeout` is the deadline of the call: against a server that never "
+      "answers the client says DEADLINE_EXCEEDED on stderr and exits with 1.");
   calculator_.answers = false;
-  const ClientRun run = Run({"--timeout", "0.2", "add", "1", "2"},
-                            "the server never answers");
-  ExpectOf(run, run.exit == Exit{1, 0} && run.took >= milliseconds(200) &&
-                    run.err.find("DEADLINE_EXCEEDED") != std::string::npos);
+  const ClientRun run =
+      Run({"--timeout", "0.2", "add", "1", "2"}, "the server never answers");
+  ExpectReported(run, StatusCode::DEADLINE_EXCEEDED);
+  Usually("The client does not wait as long as it was told to.");
+  ExpectOf(run, run.took >= milliseconds(200));
+  // Told by the deadline that the server has seen, and not by how long the
+  // client took: that depends on how busy the machine is.
+  const std::chrono::duration<double> left = calculator_.last_call().left;
+  if (left < milliseconds(500)) return;
+  Usually("The deadline is always the same, whatever --timeout says.");
+  Fail(grader::v1::FAIL, {run.sent},
+       {fmt::format("the server was called with {:.2g} s left", left.count())});
 }
 
 TEST_F(Task3_Client, RejectsBadUsage) {
+  Read("exercises/01_calculator/README.md#the-client");
   Promises(
-      "What is not one of the four operations with two integers is bad usage: "
-      "the client calls nothing, says why on stderr, and exits with 2.");
+      "What is not one of the four operations and two integers that fit into "
+      "int64 is bad usage: the client calls nothing, says why on stderr, and "
+      "exits with 2.");
   Usually(
       "The arguments are used as they come. CLI11 can check them: required(), "
-      "and check(CLI::IsMember(...)) for the operation.");
+      "and check(CLI::IsMember({...})) for the operation.");
   const std::vector<std::string> mistakes[] = {
       {},
       {"add", "1"},
@@ -425,8 +506,13 @@ TEST_F(Task3_Client, RejectsBadUsage) {
       {"add", "1", "9223372036854775808"}};
   for (const std::vector<std::string>& arguments : mistakes) {
     const ClientRun run = Run(arguments, "");
+    if (run.exit == Exit{1, 0}) {
+      Usually(
+          "1 says that a call has failed. workshop::ParseFlags() returns what "
+          "bad usage exits with: kBadUsage, which is 2.");
+    }
     ExpectOf(run, run.exit == Exit{2, 0} && run.out.empty() &&
-                      !run.err.empty() && calculator_.last_call().empty());
+                      !run.err.empty() && calculator_.last_call().text.empty());
   }
 }
 

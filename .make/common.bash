@@ -1,4 +1,3 @@
-# shellcheck shell=bash
 # What the scripts of this folder share; they source it.
 
 # Prints a text for a person, folded to the width of a page. Lines that begin

@@ -1,0 +1,42 @@
+# workshop_lesson_test(NN_topic)
+#
+# Registers the proofs of lessons/NN_topic: tests/lessons/NN_topic_test.cc, which
+# runs its programs; its README; and that it builds alone, with warnings as
+# errors. That build's folder is kept, so that the next run has little to do.
+function(workshop_lesson_test name)
+  workshop_gtest(${name} 60 lessons/${name}_test.cc)
+  add_dependencies(${name}_test ${name}_server ${name}_client)
+  workshop_readme(lessons/${name}/README.md)
+  if(NOT WORKSHOP_SANITIZE)
+    add_test(
+      NAME alone/${name}
+      COMMAND
+        ${CMAKE_CTEST_COMMAND} --build-and-test
+        ${PROJECT_SOURCE_DIR}/lessons/${name}
+        ${CMAKE_CURRENT_BINARY_DIR}/alone/${name} #
+        --build-generator ${CMAKE_GENERATOR} --build-noclean #
+        --build-options -DCMAKE_CXX_COMPILER=${CMAKE_CXX_COMPILER}
+        "-DCMAKE_CXX_FLAGS=-Wall -Wextra -Wno-unused-parameter -Werror" #
+        --test-command ${CMAKE_CURRENT_BINARY_DIR}/alone/${name}/server --help)
+    set_tests_properties(alone/${name} PROPERTIES TIMEOUT 300)
+  endif()
+endfunction()
+
+# workshop_readme(PATH)
+#
+# Registers the proof that the README at PATH shows what its commands print. They
+# are about the folder build/, so that other build folders prove nothing.
+function(workshop_readme path)
+  if(PROJECT_BINARY_DIR STREQUAL "${PROJECT_SOURCE_DIR}/build")
+    add_test(
+      NAME readme/${path}
+      COMMAND readme_test --gtest_filter=Readme.* ${path}
+      WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
+    set_tests_properties(readme/${path} PROPERTIES TIMEOUT 600)
+  endif()
+endfunction()
+
+workshop_gtest(readme 60 readme_test.cc)
+workshop_readme(README.md)
+workshop_lesson_test(01_unary)
+workshop_lesson_test(04_streaming)
