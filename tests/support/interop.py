@@ -49,11 +49,16 @@ except ImportError:
     sys.exit(SKIPPED)
 
 
+def program(name):
+    """The path of another program of the lesson: "client"."""
+    return os.path.join(os.path.dirname(_options.server), name)
+
+
 @contextlib.contextmanager
 def server(*flags):
     """Runs the server with `flags` on a free port; yields its address.
 
-    Stops it at the end with SIGTERM, and demands that it then exits with 0.
+    Stops it at the end with SIGTERM and demands that it exits with 0.
     """
     process = subprocess.Popen(
         [_options.server, *flags, "--address", "127.0.0.1:0"],
