@@ -1,5 +1,7 @@
 // Checks that the course fits together: manifests, skeletons, links.
 
+#include "tests/grader/course.h"
+
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
@@ -12,7 +14,6 @@
 #include <string>
 #include <vector>
 
-#include "tests/grader/course.h"
 #include "tests/support/process.h"
 
 namespace workshop::grader {
@@ -116,8 +117,8 @@ TEST_P(ExerciseTest, ManifestNamesWhatExists) {
 
 TEST_P(ExerciseTest, SuiteNamesPagesThatExist) {
   static const std::regex kRead("Read\\(\\s*\"([^\"]+)\"");
-  const std::string suite = ReadFile(
-      kRoot / "tests/exercises" / (GetParam().name + "_test.cc"));
+  const std::string suite =
+      ReadFile(kRoot / "tests/exercises" / (GetParam().name + "_test.cc"));
   for (std::sregex_iterator read(suite.begin(), suite.end(), kRead), end;
        read != end; ++read) {
     ExpectResolves((*read)[1], kRoot);
@@ -139,9 +140,9 @@ TEST_P(ExerciseTest, SkeletonIsTheOneThatTheManifestKnows) {
 TEST_P(ExerciseTest, SolutionDiffersInTodosOnly) {
   static const std::regex kTodo("^-.*\\bTODO [0-9]+:.*");
   for (const v1::File& file : GetParam().manifest.files()) {
-    Process diff({"diff", "-u", (GetParam().directory / file.name()).string(),
-                  (kRoot / "solutions" / GetParam().name / file.name())
-                      .string()});
+    Process diff(
+        {"diff", "-u", (GetParam().directory / file.name()).string(),
+         (kRoot / "solutions" / GetParam().name / file.name()).string()});
     ASSERT_EQ(diff.WaitForExit(std::chrono::seconds(30)), (Exit{1, 0}));
     std::string hunk;
     bool has_todo = true;

@@ -1,8 +1,8 @@
 # workshop_lesson_test(NN_topic)
 #
-# Registers the proofs of lessons/NN_topic: tests/lessons/NN_topic_test.cc, which
-# runs its programs; its README; and that it builds alone, with warnings as
-# errors. That build's folder is kept, so that the next run has little to do.
+# Registers the proofs of lessons/NN_topic: what its programs do, which is for
+# tests/lessons/NN_topic_test.cc to say; its README; and that it builds alone,
+# without a warning. That build is kept, so that the next one has little to do.
 function(workshop_lesson_test name)
   workshop_gtest(${name} 60 lessons/${name}_test.cc)
   add_dependencies(${name}_test ${name}_server ${name}_client)
@@ -24,8 +24,8 @@ endfunction()
 
 # workshop_readme(PATH)
 #
-# Registers the proof that the README at PATH shows what its commands print. They
-# are about the folder build/, so that other build folders prove nothing.
+# Registers the proof that the README at PATH shows what its commands print.
+# They use the folder build/, so that another build folder can prove nothing.
 function(workshop_readme path)
   if(PROJECT_BINARY_DIR STREQUAL "${PROJECT_SOURCE_DIR}/build")
     add_test(

@@ -130,6 +130,9 @@ std::vector<Block> ParseReadme(const std::string& file,
       if (is_fence && match[2].length() >= std::ssize(fence) &&
           match[3].length() == 0) {
         fence.clear();
+        if (block && block->commands.empty() && block->problem.empty()) {
+          block->problem = "the block has no command";
+        }
         if (block) blocks.push_back(*std::exchange(block, std::nullopt));
       } else if (block) {
         AddLine(*block, number, Unindented(line, indent), continued);
@@ -356,7 +359,7 @@ class Session {
   std::string Run(const Limits& limits) {
     const auto end = steady_clock::now() + limits.block;
     for (std::size_t i = 0; i < block_.commands.size(); ++i) {
-      Type();
+      Type(i);
       const bool done = WaitUntil(end, [&] { return finished_ > i; });
       const auto patience = std::min(end, steady_clock::now() + limits.output);
       if (done && WaitUntil(patience, [&] { return CompareOutput(i).equal; })) {
@@ -398,17 +401,20 @@ class Session {
     return script;
   }
 
-  // Lets the session go on to the next command.
-  void Type() {
+  // Lets the session go on to command i.
+  void Type(std::size_t i) {
+    {
+      const std::lock_guard lock(mutex_);
+      typed_ = i;
+    }
     if (write(go_[1], "\n", 1) < 0) perror("write");
   }
 
   void Take(const std::string& line) {
     const std::lock_guard lock(mutex_);
     const std::size_t marker = line.find(marker_);
-    if (marker != 0 && finished_ < printed_.size() &&
-        printed_[finished_].size() < kMaxLines) {
-      printed_[finished_].push_back(line.substr(0, marker));
+    if (marker != 0 && printed_[typed_].size() < kMaxLines) {
+      printed_[typed_].push_back(line.substr(0, marker));
     }
     if (marker != std::string::npos) {
       finished_ = std::stoul(line.substr(marker + marker_.size()));
@@ -455,7 +461,8 @@ class Session {
   int go_[2];  // a pipe: one newline per command that may begin
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::size_t finished_ = 0;                       // guarded by mutex_
+  std::size_t typed_ = 0;     // the last command; guarded by mutex_
+  std::size_t finished_ = 0;  // how many have ended; guarded by mutex_
   std::vector<std::vector<std::string>> printed_;  // guarded by mutex_
   std::optional<Process> process_;
 };
@@ -592,6 +599,7 @@ TEST(ParseReadmeTest, NamesWhatIsWrong) {
   };
   EXPECT_THAT(problem("```console norum\n$ one\n```\n"), HasSubstr("norum"));
   EXPECT_THAT(problem("```console\none\n```\n"), HasSubstr("begins with"));
+  EXPECT_THAT(problem("```console\n```\n"), HasSubstr("no command"));
   EXPECT_THAT(problem("```console\n$ one\n"), HasSubstr("no end"));
   EXPECT_THAT(problem("```console unordered\n$ one\n...\n```\n"),
               HasSubstr("no place"));

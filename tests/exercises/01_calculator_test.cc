@@ -159,6 +159,17 @@ TEST_F(Task1_Arithmetic, KeepsAll64Bits) {
   ExpectResponse(Divide(wide, 1), Division(wide, 0));
 }
 
+TEST_F(Task1_Arithmetic, StopsWhenItIsTold) {
+  Promises("A server that gets SIGTERM or SIGINT ends with status 0.");
+  Read("exercises/01_calculator/README.md#the-server");
+  Usually(
+      "main() does not end with ServeUntilStopped(), which waits for the "
+      "signal and shuts the server down.");
+  const std::int64_t a = Any(), b = Any();
+  ExpectResponse(Add(a, b), Number(a + b));
+  ExpectServerStops();
+}
+
 class Task2_Errors : public ServerTest {
  protected:
   void SetUp() override {

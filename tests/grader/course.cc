@@ -38,9 +38,9 @@ v1::Exercise LoadManifest(const fs::path& path) {
   parser.RecordErrorsTo(&error);
   v1::Exercise exercise;
   if (!parser.ParseFromString(ReadFile(path), &exercise)) {
-    throw CannotGrade(fmt::format(
-        "{} cannot be read: {}. `git checkout {}` brings it back.",
-        path.string(), error.text, path.string()));
+    throw CannotGrade(
+        fmt::format("{} cannot be read: {}. `git checkout {}` brings it back.",
+                    path.string(), error.text, path.string()));
   }
   if (exercise.tasks().empty() || exercise.programs().empty()) {
     throw CannotGrade(fmt::format(
@@ -58,8 +58,8 @@ std::vector<CourseExercise> LoadCourse(const fs::path& root) {
   for (const auto& entry : fs::directory_iterator(root / "exercises", error)) {
     const fs::path manifest = entry.path() / "exercise.textproto";
     if (!entry.is_directory() || !fs::exists(manifest)) continue;
-    course.push_back(
-        {entry.path().filename().string(), entry.path(), LoadManifest(manifest)});
+    course.push_back({entry.path().filename().string(), entry.path(),
+                      LoadManifest(manifest)});
   }
   if (course.empty()) {
     throw CannotGrade("There are no exercises below " + root.string() +
@@ -86,8 +86,8 @@ const CourseExercise& Find(const std::vector<CourseExercise>& course,
   for (const CourseExercise& exercise : course) {
     known += fmt::format("\n  E={}  {}", exercise.number(), exercise.name);
   }
-  throw CannotGrade(fmt::format("There is no exercise \"{}\". There are:{}",
-                                wanted, known));
+  throw CannotGrade(
+      fmt::format("There is no exercise \"{}\". There are:{}", wanted, known));
 }
 
 bool IsUntouched(const CourseExercise& exercise, const fs::path& directory) {
@@ -95,8 +95,7 @@ bool IsUntouched(const CourseExercise& exercise, const fs::path& directory) {
       exercise.manifest.files().begin(), exercise.manifest.files().end(),
       [&](const v1::File& file) {
         const fs::path path = directory / file.name();
-        return fs::exists(path) &&
-               GitBlobId(ReadFile(path)) == file.skeleton();
+        return fs::exists(path) && GitBlobId(ReadFile(path)) == file.skeleton();
       });
 }
 

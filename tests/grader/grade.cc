@@ -171,14 +171,12 @@ v1::TestReport Lost(v1::TestReport listed) {
   return listed;
 }
 
-
 }  // namespace
 
 int TaskGrade::passed() const {
-  return static_cast<int>(
-      std::count_if(tests.begin(), tests.end(), [](const auto& test) {
-        return test.verdict() == v1::PASS;
-      }));
+  return static_cast<int>(std::count_if(
+      tests.begin(), tests.end(),
+      [](const auto& test) { return test.verdict() == v1::PASS; }));
 }
 
 bool TaskGrade::done() const {
@@ -201,7 +199,8 @@ std::vector<v1::TestReport> RunSuite(
     const fs::path& suite, const std::map<std::string, fs::path>& programs,
     std::uint64_t seed, const Progress& progress) {
   int ends[2];
-  if (pipe2(ends, O_CLOEXEC) != 0) throw CannotGrade("There are no pipes left.");
+  if (pipe2(ends, O_CLOEXEC) != 0)
+    throw CannotGrade("There are no pipes left.");
   std::vector<std::string> command = {suite.string(), "--seed",
                                       std::to_string(seed), "--report",
                                       std::to_string(ends[1])};
@@ -225,12 +224,11 @@ std::vector<v1::TestReport> RunSuite(
   in.SetCloseOnDelete(true);
   v1::TestReport report;
   bool clean_end = false;
-  while (google::protobuf::util::ParseDelimitedFromZeroCopyStream(
-      &report, &in, &clean_end)) {
-    const auto known =
-        std::find_if(tests.begin(), tests.end(), [&](const auto& test) {
-          return test.name() == report.name();
-        });
+  while (google::protobuf::util::ParseDelimitedFromZeroCopyStream(&report, &in,
+                                                                  &clean_end)) {
+    const auto known = std::find_if(
+        tests.begin(), tests.end(),
+        [&](const auto& test) { return test.name() == report.name(); });
     if (known == tests.end()) {
       tests.push_back(report);
     } else {
@@ -241,8 +239,8 @@ std::vector<v1::TestReport> RunSuite(
   }
   process.WaitForExit(kEndLimit);
   if (tests.empty()) {
-    throw CannotGrade("The suite " + suite.string() +
-                      " does not run:\n" + process.Stderr());
+    throw CannotGrade("The suite " + suite.string() + " does not run:\n" +
+                      process.Stderr());
   }
   for (v1::TestReport& test : tests) {
     if (test.verdict() == v1::VERDICT_UNSPECIFIED) test = Lost(test);
@@ -276,7 +274,8 @@ Grade GradeExercise(const Workshop& workshop, const CourseExercise& exercise,
     }
   }
   std::vector<std::string> targets = {suite};
-  for (const std::string& program : to_build) targets.push_back(target(program));
+  for (const std::string& program : to_build)
+    targets.push_back(target(program));
   std::vector<std::string> built = to_build;
   std::optional<BuildLock> lock(std::in_place, workshop.build, progress);
   if (!Ninja(workshop.build, targets, progress).ok) {
@@ -325,8 +324,8 @@ Grade GradeExercise(const Workshop& workshop, const CourseExercise& exercise,
       }
     }
     if (task_grade.tests.empty()) {
-      throw CannotGrade(fmt::format("The suite {} has no test for {}.", suite,
-                                    task.suite()));
+      throw CannotGrade(
+          fmt::format("The suite {} has no test for {}.", suite, task.suite()));
     }
     grade.tasks.push_back(std::move(task_grade));
   }

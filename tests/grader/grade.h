@@ -65,7 +65,7 @@ std::vector<v1::TestReport> RunSuite(
 // folder or another one that the build knows. Throws CannotGrade if that is not
 // possible for a reason that is not the learner's.
 Grade GradeExercise(const Workshop& workshop, const CourseExercise& exercise,
-                    const std::filesystem::path& submission,
-                    std::uint64_t seed, const Progress& progress);
+                    const std::filesystem::path& submission, std::uint64_t seed,
+                    const Progress& progress);
 
 }  // namespace workshop::grader

@@ -62,9 +62,9 @@ std::string Problem(const std::vector<v1::TestReport>& tests,
     return failed == total ? "" : "the skeleton does not just fail every test";
   }
   const std::string catcher = CaughtBy(mutant);
-  const auto test =
-      std::find_if(tests.begin(), tests.end(),
-                   [&](const auto& report) { return report.name() == catcher; });
+  const auto test = std::find_if(
+      tests.begin(), tests.end(),
+      [&](const auto& report) { return report.name() == catcher; });
   if (test == tests.end()) return "there is no test " + catcher;
   if (test->verdict() == v1::PASS) return catcher + " does not catch it";
   if (2 * passed < total) return "it fails the suite wholesale";

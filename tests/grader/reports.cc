@@ -117,17 +117,15 @@ std::string Class(std::string label) {
 
 std::string HtmlTest(const v1::TestReport& test, const v1::Task& task) {
   const std::string verdict = VerdictName(test.verdict());
-  std::string html =
-      fmt::format("<li class=\"test {0}\"><b>{0}</b> {1}", verdict,
-                  Escaped(TestTitle(test.name())));
+  std::string html = fmt::format("<li class=\"test {0}\"><b>{0}</b> {1}",
+                                 verdict, Escaped(TestTitle(test.name())));
   if (test.verdict() != v1::PASS) {
     html += "\n<dl>\n";
     for (const auto& [label, text] : Told(test, task.read())) {
-      html += fmt::format("<dt>{}</dt><dd class=\"{}\">{}</dd>\n",
-                          Escaped(label), Class(label),
-                          label == "usually" || label == "promised"
-                              ? Marked(text)
-                              : Escaped(text));
+      html += fmt::format(
+          "<dt>{}</dt><dd class=\"{}\">{}</dd>\n", Escaped(label), Class(label),
+          label == "usually" || label == "promised" ? Marked(text)
+                                                    : Escaped(text));
     }
     html += "</dl>";
   }
@@ -157,8 +155,7 @@ std::string HtmlExercise(const Grade& grade) {
         "<li class=\"task\"><p><span>Task {}: {}</span>"
         "<span{}>{} of {}</span></p>\n<ul>\n",
         ++number, Escaped(task.task.title()),
-        task.done() ? " class=\"DONE\"" : "", task.score(),
-        task.task.points());
+        task.done() ? " class=\"DONE\"" : "", task.score(), task.task.points());
     for (const v1::TestReport& test : task.tests) {
       html += HtmlTest(test, task.task);
     }
@@ -179,10 +176,11 @@ v1::Results ResultsOf(const Grade& grade) {
     results.set_message("not started: the files are still the skeleton's");
     return results;
   }
-  const bool nothing_built =
-      static_cast<int>(grade.build_errors.size()) ==
-      grade.exercise.manifest.programs_size();
-  results.set_status(nothing_built ? "error" : grade.passed() ? "pass" : "fail");
+  const bool nothing_built = static_cast<int>(grade.build_errors.size()) ==
+                             grade.exercise.manifest.programs_size();
+  results.set_status(nothing_built    ? "error"
+                     : grade.passed() ? "pass"
+                                      : "fail");
   if (!grade.build_errors.empty()) results.set_message(AllErrors(grade));
   int number = 0;
   for (const TaskGrade& task : grade.tasks) {

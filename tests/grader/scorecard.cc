@@ -35,10 +35,10 @@ std::string Padded(std::string text, std::size_t width) {
 }
 
 std::string Bar(int score, int max_score) {
-  const std::size_t full =
-      max_score == 0 ? 0
-                     : kBarWidth * static_cast<std::size_t>(score) /
-                           static_cast<std::size_t>(max_score);
+  const std::size_t full = max_score == 0
+                               ? 0
+                               : kBarWidth * static_cast<std::size_t>(score) /
+                                     static_cast<std::size_t>(max_score);
   return "[" + std::string(full, '#') + std::string(kBarWidth - full, '-') +
          "]";
 }
@@ -88,10 +88,10 @@ class Card {
     const std::size_t state = line.rfind(State(grade));
     out_ += paint_.Bold(line.substr(0, state));
     const std::string rest = line.substr(state);
-    out_ += grade.passed()         ? paint_.Green(rest)
-            : !grade.started       ? paint_.Dim(rest)
-            : grade.score() > 0    ? paint_.Yellow(rest)
-                                   : paint_.Red(rest);
+    out_ += grade.passed()      ? paint_.Green(rest)
+            : !grade.started    ? paint_.Dim(rest)
+            : grade.score() > 0 ? paint_.Yellow(rest)
+                                : paint_.Red(rest);
     out_ += "\n";
     int number = 0;
     for (const TaskGrade& task : grade.tasks) Task(grade, task, ++number);
@@ -108,8 +108,8 @@ class Card {
         fmt::format("  Task {}  {}", number, task.task.title());
     const std::string state =
         !grade.started ? ""
-                       : fmt::format("{}  {} of {} tests", marks,
-                                     task.passed(), task.tests.size());
+                       : fmt::format("{}  {} of {} tests", marks, task.passed(),
+                                     task.tests.size());
     const std::string line =
         Right(left, Padded(state, 13) + fmt::format("{:>12}", points));
     out_ += task.done() ? paint_.Green(line) : line;
@@ -118,10 +118,9 @@ class Card {
 
   void Failures(const Grade& grade) {
     for (const BuildError& error : grade.build_errors) {
-      out_ += fmt::format(
-          "\n{}\n",
-          paint_.Red(fmt::format("BUILD_FAIL  {}: {}.cc does not build",
-                                 grade.exercise.name, error.program)));
+      out_ += fmt::format("\n{}\n", paint_.Red(fmt::format(
+                                        "BUILD_FAIL  {}: {}.cc does not build",
+                                        grade.exercise.name, error.program)));
       const std::string text = Printable(error.text);
       const bool whole = options_.verbose || !explained_;
       const std::string shown =
@@ -169,32 +168,30 @@ class Card {
       came_back = came_back.substr(0, came_back.find('\n'));
     }
     const std::string verdict = VerdictName(test.verdict());
-    const auto same = std::find_if(
-        others.begin(), others.end(), [&](const Alike& alike) {
+    const auto same =
+        std::find_if(others.begin(), others.end(), [&](const Alike& alike) {
           return alike.verdict == verdict &&
                  (alike.came_back == came_back ||
                   alike.promised == test.explanation().promised());
         });
-    Alike& alike = same != others.end()
-                       ? *same
-                       : others.emplace_back(
-                             Alike{verdict, test.explanation().promised(),
-                                   came_back, {}});
+    Alike& alike =
+        same != others.end()
+            ? *same
+            : others.emplace_back(
+                  Alike{verdict, test.explanation().promised(), came_back, {}});
     alike.titles.push_back(TestTitle(test.name()));
   }
 
   void Explained(const Grade& grade, const TaskGrade& task, int number,
                  const v1::TestReport& test) {
     out_ += "\n" +
-            paint_.Red(fmt::format("{}  {}, task {}: {}",
-                                   VerdictName(test.verdict()),
-                                   grade.exercise.name, number,
-                                   TestTitle(test.name()))) +
+            paint_.Red(fmt::format(
+                "{}  {}, task {}: {}", VerdictName(test.verdict()),
+                grade.exercise.name, number, TestTitle(test.name()))) +
             "\n";
     for (const auto& [label, text] : Told(test, task.task.read())) {
       std::string wrapped = Wrap(text, kLabelWidth + 2);
-      wrapped.replace(2, kLabelWidth,
-                      paint_.Dim(Padded(label, kLabelWidth)));
+      wrapped.replace(2, kLabelWidth, paint_.Dim(Padded(label, kLabelWidth)));
       out_ += wrapped;
     }
   }
@@ -254,9 +251,10 @@ std::string NextStep(const std::vector<Grade>& grades) {
   for (const Grade& grade : grades) {
     const std::string folder = "exercises/" + grade.exercise.name;
     if (grade.passed()) {
-      done = fmt::format("Exercise {} is done. Compare your answer with ours: "
-                         "`diff -u {} solutions/{}`.\n",
-                         grade.exercise.number(), folder, grade.exercise.name);
+      done = fmt::format(
+          "Exercise {} is done. Compare your answer with ours: "
+          "`diff -u {} solutions/{}`.\n",
+          grade.exercise.number(), folder, grade.exercise.name);
       continue;
     }
     std::vector<std::string> lessons;

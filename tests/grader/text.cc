@@ -101,8 +101,8 @@ std::string TestTitle(std::string_view name) {
     const char c = name[i];
     const bool digit = std::isdigit(c) != 0;
     const bool begins_word =
-        i > 0 && (std::isupper(c) != 0 ||
-                  (digit && std::isdigit(name[i - 1]) == 0));
+        i > 0 &&
+        (std::isupper(c) != 0 || (digit && std::isdigit(name[i - 1]) == 0));
     if (begins_word) title += ' ';
     title += static_cast<char>(i == 0 ? c : std::tolower(c));
   }

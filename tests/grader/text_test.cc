@@ -41,7 +41,8 @@ TEST(TextTest, KeepsCodeInOnePiece) {
 }
 
 TEST(TextTest, ReplacesWhatATerminalWouldObey) {
-  EXPECT_EQ(Printable("a\033[2Jb\r\tc\n"), "a\xef\xbf\xbd[2Jb\xef\xbf\xbd\tc\n");
+  EXPECT_EQ(Printable("a\033[2Jb\r\tc\n"),
+            "a\xef\xbf\xbd[2Jb\xef\xbf\xbd\tc\n");
   EXPECT_EQ(Printable("gr\xc3\xbc\xc3\x9f"), "gr\xc3\xbc\xc3\x9f");
   EXPECT_EQ(Printable("\xc3"), "\xef\xbf\xbd");
   EXPECT_EQ(Printable("\xed\xa0\x80"), "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd");
@@ -60,7 +61,8 @@ TEST(ReportsTest, EscapesWhatAProgramPrinted) {
   v1::TestReport& test = task.tests.emplace_back();
   test.set_name("Task1_A.Works");
   test.set_verdict(v1::FAIL);
-  test.mutable_explanation()->set_output("<script>alert('1')</script>&\x01\xff");
+  test.mutable_explanation()->set_output(
+      "<script>alert('1')</script>&\x01\xff");
   const std::string escaped = "&lt;script&gt;alert(&#39;1&#39;)&lt;/script&gt;";
   EXPECT_NE(Html({grade}).find(escaped), std::string::npos);
   EXPECT_NE(JUnitXml(grade).find(escaped), std::string::npos);

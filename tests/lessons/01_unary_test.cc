@@ -274,6 +274,13 @@ TEST(UnaryTest, StopsWorkingWhenTheClientIsKilled) {
   EXPECT_TRUE(server.WaitForLog("SayHello stops"));
 }
 
+TEST(UnaryTest, RefusesANameThatIsNotUtf8) {
+  Server server({});
+  const auto client = StartClient(server.address(), {"\xff"});
+  EXPECT_EQ(client->WaitForExit(kLimit), (Exit{1, 0}));
+  EXPECT_THAT(client->Stderr(), HasSubstr("INTERNAL: "));
+}
+
 TEST(UnaryTest, ReportsThatNothingListens) {
   const Port port(Port::kRefuses);
   const auto client = StartClient(port.address(), {"--timeout", kForever});

@@ -52,8 +52,8 @@ std::string PrintedBy(const std::string& program, const Process& process) {
   return fmt::format("{} wrote on stderr:\n{}", program, output);
 }
 
-// "a: 7, b: 0": unlike protobuf's own text, with the fields that are zero, since
-// a zero is often what matters.
+// "a: 7, b: 0": unlike protobuf's own text, with the fields that are zero,
+// since a zero is often what matters.
 std::string TextOf(const Message& message) {
   using google::protobuf::FieldDescriptor;
   const google::protobuf::Descriptor& type = *message.GetDescriptor();
@@ -142,7 +142,8 @@ std::string ExerciseTest::Program(const std::string& name) {
   const auto program = Settings().programs.find(name);
   if (program == Settings().programs.end()) {
     Usually("The compiler's first error above says what to fix.");
-    Fail(workshop::grader::v1::FAIL, {}, {name + ".cc does not build, so nothing could be started"});
+    Fail(workshop::grader::v1::FAIL, {},
+         {name + ".cc does not build, so nothing could be started"});
   }
   return program->second;
 }
@@ -163,8 +164,7 @@ void ExerciseTest::StartServer(std::vector<std::string> flags) {
   const std::string address = "unix:server.sock";
   channel_.reset();
   server_.reset();
-  server_ =
-      std::make_unique<ServerProcess>(command, address, LearnerOptions());
+  server_ = std::make_unique<ServerProcess>(command, address, LearnerOptions());
   const milliseconds limit = Patience(kStartLimit);
   if (!server_->WaitUntilReady(limit)) {
     const bool runs = !server_->process().WaitForExit(milliseconds(0));
@@ -176,8 +176,10 @@ void ExerciseTest::StartServer(std::vector<std::string> flags) {
     } else if (runs) {
       Usually("The server does not use its --address, or prints another one.");
     }
-    const Verdict verdict =
-        !runs ? CRASH : server_->address().empty() ? TIMEOUT : workshop::grader::v1::FAIL;
+    const Verdict verdict = !runs ? CRASH
+                            : server_->address().empty()
+                                ? TIMEOUT
+                                : workshop::grader::v1::FAIL;
     promise_ =
         "A server listens where --address says and prints \"listening on "
         "ADDRESS\" as soon as it does.";
@@ -243,8 +245,7 @@ void ExerciseTest::CheckRefusal(const std::string& sent,
 
 void ExerciseTest::FailCall(const std::string& sent, const grpc::Status& status,
                             const Message& response) {
-  std::vector<std::string> came_back = {
-      TextOf(status, response)};
+  std::vector<std::string> came_back = {TextOf(status, response)};
   Verdict verdict = workshop::grader::v1::FAIL;
   if (status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED) {
     verdict = TIMEOUT;
@@ -275,8 +276,8 @@ ClientRun ExerciseTest::RunClient(std::vector<std::string> arguments,
   const auto start = steady_clock::now();
   Process client(std::move(arguments), LearnerOptions());
   run.exit = client.WaitForExit(limit);
-  run.took = std::chrono::duration_cast<milliseconds>(steady_clock::now() -
-                                                      start);
+  run.took =
+      std::chrono::duration_cast<milliseconds>(steady_clock::now() - start);
   if (!run.exit) client.Kill();
   run.out = client.Stdout();
   run.err = client.Stderr();
@@ -296,8 +297,7 @@ void ExerciseTest::ExpectOf(const ClientRun& run, bool holds) {
       verdict = CRASH;
       if (usual_cause_.empty()) usual_cause_ = UsualCause(*run.exit, run.err);
     }
-    end = Describe(*run.exit) + " after " +
-          Seconds(run.took);
+    end = Describe(*run.exit) + " after " + Seconds(run.took);
   }
   Fail(verdict, {run.sent},
        {end, Quoted("stdout", run.out), Quoted("stderr", run.err)});

@@ -149,8 +149,8 @@ std::string Describe(const Exit& exit) {
   const char* const description = sigdescr_np(exit.signal);
   std::string what = description == nullptr ? "unknown" : description;
   what[0] = static_cast<char>(tolower(what[0]));
-  return fmt::format("was killed by SIG{} ({})",
-                     name == nullptr ? "?" : name, what);
+  return fmt::format("was killed by SIG{} ({})", name == nullptr ? "?" : name,
+                     what);
 }
 
 void CappedText::Append(const char* data, std::size_t size) {
@@ -183,18 +183,21 @@ Process::Process(std::vector<std::string> command, Options options)
   const std::vector<char*> command_pointers = Pointers(command_);
   std::vector<int> inherit = options_.inherit;
   std::sort(inherit.begin(), inherit.end());
-  const Child child = {command_pointers.data(), environment_pointers.data(),
-                       options_.directory.c_str(), options_.memory_limit,
-                       inherit.data(), inherit.size(), getpid()};
+  const Child child = {command_pointers.data(),
+                       environment_pointers.data(),
+                       options_.directory.c_str(),
+                       options_.memory_limit,
+                       inherit.data(),
+                       inherit.size(),
+                       getpid()};
   pid_ = fork();
   if (pid_ == 0) child.Run(in_read, out_write, err_write);
   for (const int end : {in_read, out_write, err_write}) close(end);
   if (pid_ < 0) throw LastError("fork");
   setpgid(pid_, pid_);  // whoever comes first: it must be done when we return
-  reader_ = std::thread(
-      [this, out = out_read, err = err_read, in = in_write] {
-        ReadOutput(out, err, in);
-      });
+  reader_ = std::thread([this, out = out_read, err = err_read, in = in_write] {
+    ReadOutput(out, err, in);
+  });
 }
 
 Process::~Process() { Kill(); }
@@ -285,8 +288,8 @@ std::optional<Exit> Process::WaitForExit(milliseconds limit) {
   const int pidfd = static_cast<int>(syscall(SYS_pidfd_open, pid_, 0));
   if (pidfd < 0) throw LastError("pidfd_open");
   while (!HasEnded(pid_)) {
-    const auto left = std::chrono::ceil<milliseconds>(deadline -
-                                                      steady_clock::now());
+    const auto left =
+        std::chrono::ceil<milliseconds>(deadline - steady_clock::now());
     if (left.count() <= 0) break;
     pollfd polled = {pidfd, POLLIN, 0};
     poll(&polled, 1, static_cast<int>(left.count()));

@@ -120,8 +120,8 @@ class Process {
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;
-  Stream out_, err_;              // guarded by mutex_
-  std::optional<Exit> exit_;      // guarded by mutex_
+  Stream out_, err_;          // guarded by mutex_
+  std::optional<Exit> exit_;  // guarded by mutex_
   std::thread reader_;
 };
 

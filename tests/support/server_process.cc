@@ -36,8 +36,8 @@ std::shared_ptr<grpc::Channel> NewChannel(const std::string& address) {
   grpc::ChannelArguments arguments;
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
-  return grpc::CreateCustomChannel(
-      address, grpc::InsecureChannelCredentials(), arguments);
+  return grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(),
+                                   arguments);
 }
 
 ServerProcess::ServerProcess(std::vector<std::string> command,
@@ -51,12 +51,14 @@ bool ServerProcess::WaitUntilReady(milliseconds limit) {
   if (line) {
     address_ = *line;
     if (IsWhatWasAsked(asked_, address_)) return true;
-    problem_ = fmt::format("it was told to listen on {}, and said that it "
-                           "listens on {}",
-                           asked_, address_);
+    problem_ = fmt::format(
+        "it was told to listen on {}, and said that it "
+        "listens on {}",
+        asked_, address_);
     return false;
   }
-  if (const std::optional<Exit> exit = process_.WaitForExit(milliseconds(500))) {
+  if (const std::optional<Exit> exit =
+          process_.WaitForExit(milliseconds(500))) {
     problem_ = fmt::format("it {} before it printed \"{}ADDRESS\"",
                            Describe(*exit), kReady);
   } else {

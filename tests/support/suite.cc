@@ -156,8 +156,8 @@ class Supervisor {
       polled.push_back({test.report, POLLIN, 0});
       first = std::min(first, test.deadline);
     }
-    const auto wait = std::chrono::ceil<milliseconds>(first -
-                                                      steady_clock::now());
+    const auto wait =
+        std::chrono::ceil<milliseconds>(first - steady_clock::now());
     poll(polled.data(), polled.size(),
          static_cast<int>(std::max<std::int64_t>(wait.count(), 0)));
     for (std::size_t i = running_.size(); i-- > 0;) {
@@ -242,9 +242,9 @@ int Main(int argc, char** argv) {
   // to look into it.)
   prctl(PR_SET_DUMPABLE, 0);
 #endif
-  void* const shared = mmap(nullptr, sizeof(std::atomic<int>),
-                            PROT_READ | PROT_WRITE,
-                            MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  void* const shared =
+      mmap(nullptr, sizeof(std::atomic<int>), PROT_READ | PROT_WRITE,
+           MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (shared == MAP_FAILED) abort();
   too_slow = new (shared) std::atomic<int>(0);
 
@@ -280,6 +280,4 @@ TestReport& CurrentReport() { return current_report; }
 
 }  // namespace workshop::testing
 
-int main(int argc, char** argv) {
-  return workshop::testing::Main(argc, argv);
-}
+int main(int argc, char** argv) { return workshop::testing::Main(argc, argv); }
