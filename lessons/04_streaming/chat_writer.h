@@ -3,6 +3,7 @@
 #pragma once
 
 #include <grpcpp/grpcpp.h>
+#include <grpcpp/support/sync_stream.h>
 
 #include <chrono>
 #include <condition_variable>
@@ -19,7 +20,7 @@ namespace workshop::streams {
 // take turns.
 class ChatWriter {
  public:
-  using Stream = grpc::internal::WriterInterface<v1::ChatResponse>;
+  using Stream = grpc::ServerReaderWriter<v1::ChatResponse, v1::ChatRequest>;
 
   // An interval of zero: no heartbeats, and no thread.
   ChatWriter(Stream* stream, std::chrono::milliseconds interval)

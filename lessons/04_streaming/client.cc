@@ -162,6 +162,7 @@ constexpr Command kCommands[] = {
 
 int main(int argc, char** argv) {
   std::string address = "127.0.0.1:50051";
+  bool fixed_window = false;
   Options options;
   auto* call = &OneOfEach;
   CLI::App app("Streams: one call of each kind, or what the command says.");
@@ -174,6 +175,8 @@ int main(int argc, char** argv) {
   app.add_option("--address", address, "where the server listens");
   workshop::AddSeconds(app, "--timeout", options.timeout,
                        "how long a call may take, in seconds");
+  app.add_flag("--fixed-window", fixed_window,
+               "never let the server get more than 64 KiB ahead");
   app.add_option("--count", options.count, "how many messages to read");
   app.add_option("--size", options.size, "size of the file, in bytes")
       ->check(CLI::NonNegativeNumber);
@@ -191,12 +194,15 @@ int main(int argc, char** argv) {
       ->check(CLI::NonNegativeNumber);
   if (const auto end = workshop::ParseFlags(app, argc, argv)) return *end;
 
-  const auto stub = Streams::NewStub(
-      grpc::CreateChannel(address, grpc::InsecureChannelCredentials()));
+  grpc::ChannelArguments arguments;
+  if (fixed_window) arguments.SetInt(GRPC_ARG_HTTP2_BDP_PROBE, 0);
+  const auto stub = Streams::NewStub(grpc::CreateCustomChannel(
+      address, grpc::InsecureChannelCredentials(), arguments));
   const grpc::Status status = call(*stub, options);
   if (!status.ok()) {
-    std::cerr << workshop::CodeName(status.error_code()) << ": "
-              << status.error_message() << "\n";
+    // In one piece, since the server may write to the same terminal.
+    std::cerr << workshop::CodeName(status.error_code()) + ": " +
+                     status.error_message() + "\n";
     return workshop::kFailed;
   }
   return workshop::kDone;

@@ -3,8 +3,10 @@
 #pragma once
 
 #include <grpcpp/grpcpp.h>
+#include <grpcpp/support/sync_stream.h>
 
 #include <chrono>
+#include <cstddef>
 #include <iostream>
 #include <list>
 #include <memory>

@@ -1,6 +1,7 @@
 // A server for each kind of stream. It logs on stderr how each call has ended.
 
 #include <grpcpp/grpcpp.h>
+#include <grpcpp/support/sync_stream.h>
 
 #include <CLI/CLI.hpp>
 #include <atomic>
@@ -157,6 +158,7 @@ int main(int argc, char** argv) {
   std::string address = "127.0.0.1:50051";
   StreamsService::Options options;
   int max_message = GRPC_DEFAULT_MAX_RECV_MESSAGE_LENGTH;
+  bool fixed_window = false;
   CLI::App app("Streams, one call of each kind.");
   app.add_option("--address", address, "where to listen (port 0: any free)");
   app.add_option("--max-upload", options.max_upload, "largest file, in bytes")
@@ -165,6 +167,8 @@ int main(int argc, char** argv) {
       ->check(CLI::Range(0, std::numeric_limits<int>::max()));
   workshop::AddSeconds(app, "--heartbeat", options.heartbeat,
                        "send heartbeats to a chat quiet for so many seconds");
+  app.add_flag("--fixed-window", fixed_window,
+               "never let a client get more than 64 KiB ahead");
   app.add_flag("--trust-read", options.trust_read,
                "trap: take any end of an upload for its end");
   if (const auto end = workshop::ParseFlags(app, argc, argv)) return *end;
@@ -172,6 +176,7 @@ int main(int argc, char** argv) {
   StreamsService service(options);
   grpc::ServerBuilder builder;
   builder.SetMaxReceiveMessageSize(max_message);
+  if (fixed_window) builder.AddChannelArgument(GRPC_ARG_HTTP2_BDP_PROBE, 0);
   builder.RegisterService(&service);
   return workshop::ServeUntilStopped(builder, address);
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env -S /usr/bin/python3 -B
-"""Calls lesson 04's server from Python: all kinds of streams, and cancelling."""
+"""Calls lesson 04's server from Python: all kinds of streams, cancelled too."""
 
 import pathlib
 import sys
