@@ -46,3 +46,4 @@
 #include "workshop/users/v1/users.grpc.pb.h"
 #include "workshop/primes/v1/primes.grpc.pb.h"
 #include "workshop/reservations/v1/reservations.grpc.pb.h"
+#include "workshop/streams/v1/streams.grpc.pb.h"
