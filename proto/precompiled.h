@@ -44,3 +44,4 @@
 #include "workshop/grader/v1/report.pb.h"
 #include "workshop/greeter/v1/greeter.grpc.pb.h"
 #include "workshop/users/v1/users.grpc.pb.h"
+#include "workshop/primes/v1/primes.grpc.pb.h"

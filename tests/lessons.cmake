@@ -8,17 +8,19 @@ function(workshop_lesson_test name)
   add_dependencies(${name}_test ${name}_server ${name}_client)
   workshop_readme(lessons/${name}/README.md)
   if(NOT WORKSHOP_SANITIZE)
+    set(folder ${CMAKE_CURRENT_BINARY_DIR}/alone/${name})
     add_test(
       NAME alone/${name}
       COMMAND
-        ${CMAKE_CTEST_COMMAND} --build-and-test
-        ${PROJECT_SOURCE_DIR}/lessons/${name}
-        ${CMAKE_CURRENT_BINARY_DIR}/alone/${name} #
+        ${CMAKE_CTEST_COMMAND} #
+        --build-and-test ${PROJECT_SOURCE_DIR}/lessons/${name} ${folder}
         --build-generator ${CMAKE_GENERATOR} --build-noclean #
         --build-options -DCMAKE_CXX_COMPILER=${CMAKE_CXX_COMPILER}
         "-DCMAKE_CXX_FLAGS=-Wall -Wextra -Wno-unused-parameter -Werror" #
-        --test-command ${CMAKE_CURRENT_BINARY_DIR}/alone/${name}/server --help)
-    set_tests_properties(alone/${name} PROPERTIES TIMEOUT 300)
+        --test-command sh -c "'${folder}/server' -h && '${folder}/client' -h")
+    set_tests_properties(
+      alone/${name} PROPERTIES TIMEOUT 300 PASS_REGULAR_EXPRESSION
+                               "Usage: .*/server .*Usage: .*/client")
   endif()
 endfunction()
 
@@ -40,3 +42,4 @@ workshop_gtest(readme 60 readme_test.cc)
 workshop_readme(README.md)
 workshop_lesson_test(01_unary)
 workshop_lesson_test(02_errors)
+workshop_lesson_test(03_interceptors)

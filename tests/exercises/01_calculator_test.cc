@@ -75,6 +75,8 @@ class ServerTest : public ExerciseTest {
     return Call("Divide", *stub_, &Calculator::Stub::Divide, Operands(a, b));
   }
 
+  void Disconnect() { stub_.reset(); }
+
   // Small enough for every operation.
   std::int64_t Any() { return Random(-1'000'000, 1'000'000); }
   std::int64_t Positive() { return Random(2, 1'000'000); }
@@ -167,6 +169,7 @@ TEST_F(Task1_Arithmetic, StopsWhenItIsTold) {
       "signal and shuts the server down.");
   const std::int64_t a = Any(), b = Any();
   ExpectResponse(Add(a, b), Number(a + b));
+  Disconnect();
   ExpectServerStops();
 }
 

@@ -132,7 +132,9 @@ class Port {
     EXPECT_EQ(bind(socket_, generic, size), 0);
     EXPECT_EQ(getsockname(socket_, generic, &size), 0);
     // The kernel completes connections; nobody will ever read from them.
-    if (state == kAcceptsAndIsSilent) EXPECT_EQ(listen(socket_, 16), 0);
+    if (state == kAcceptsAndIsSilent) {
+      EXPECT_EQ(listen(socket_, 16), 0);
+    }
     address_ = "127.0.0.1:" + std::to_string(ntohs(address.sin_port));
   }
   ~Port() { close(socket_); }

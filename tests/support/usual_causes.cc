@@ -8,8 +8,7 @@ std::string UsualCause(const grpc::Status& status) {
   switch (status.error_code()) {
     case grpc::StatusCode::UNIMPLEMENTED:
       if (status.error_message().find("TODO") != std::string::npos) {
-        return "This part is still the skeleton's: the message names the TODO "
-               "in your source.";
+        return kSkeletonCause;
       }
       return "The server does not have this call: the method is not "
              "overridden (a wrong signature without `override` compiles and "
@@ -47,8 +46,9 @@ std::string UsualCause(const Exit& exit, const std::string& err) {
       return "The program ended by itself: main() returned, or something "
              "called exit(). A server must serve until it is told to stop.";
     case SIGFPE:
-      return "An integer division by zero, or of the smallest integer by -1. "
-             "In C++ neither throws: both kill the process.";
+      return "In spite of its name: an integer division by zero, or of the "
+             "smallest integer by -1. In C++ neither throws: both kill the "
+             "process.";
     case SIGSEGV:
     case SIGBUS:
       return "A null or dangling pointer. Run the program under gdb, or build "

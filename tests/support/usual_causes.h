@@ -10,6 +10,11 @@
 
 namespace workshop::testing {
 
+// Why a program says "TODO".
+inline constexpr char kSkeletonCause[] =
+    "This part is still the skeleton's: the message names the TODO in your "
+    "source.";
+
 // What usually makes a call to a learner's server end with `status` although
 // something else was promised; empty if nothing general can be said.
 std::string UsualCause(const grpc::Status& status);
