@@ -10,6 +10,7 @@
 #include <CLI/CLI.hpp>
 #include <array>
 #include <chrono>
+#include <cmath>
 #include <cstddef>
 #include <iostream>
 #include <memory>
@@ -36,6 +37,19 @@ inline std::optional<int> ParseFlags(CLI::App& app, int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? kDone : kBadUsage;
   }
+}
+
+// Declares a flag that takes a time in seconds, from a millisecond to a day.
+inline CLI::Option* AddSeconds(CLI::App& app, const std::string& name,
+                               std::chrono::milliseconds& time,
+                               const std::string& what) {
+  const auto set = [name, &time](double seconds) {
+    if (!(seconds >= 0.001 && seconds <= 86'400)) {  // so that NaN fails too
+      throw CLI::ValidationError(name, "must be 0.001 to 86400 seconds");
+    }
+    time = std::chrono::milliseconds(std::llround(seconds * 1000));
+  };
+  return app.add_option_function<double>(name, set, what);
 }
 
 // Makes SIGINT and SIGTERM wait for ServeUntilStopped(), in this thread and in
