@@ -36,7 +36,7 @@ struct Settings {
   std::string address = "127.0.0.1:50051";
   std::string token = "workshop";
   std::string user_id;
-  double timeout = 5;
+  std::chrono::milliseconds timeout{5000};
   bool trace = false;
   bool unchecked = false;
 };
@@ -73,9 +73,7 @@ std::shared_ptr<grpc::Channel> NewChannel(const Settings& settings) {
 
 // What is different in each call stays with the call.
 void Prepare(const Settings& settings, grpc::ClientContext& context) {
-  context.set_deadline(
-      std::chrono::system_clock::now() +
-      std::chrono::milliseconds(static_cast<int>(settings.timeout * 1000)));
+  context.set_deadline(std::chrono::system_clock::now() + settings.timeout);
   if (!settings.user_id.empty()) {
     context.AddMetadata("user-id", settings.user_id);
   }
@@ -127,16 +125,13 @@ int main(int argc, char** argv) {
   app.add_option("--address", settings.address, "where the server listens");
   app.add_option("--token", settings.token, "sent with each call; '': none");
   app.add_option("--user-id", settings.user_id, "on whose account");
-  app.add_option("--timeout", settings.timeout,
-                 "seconds to wait for each call, 0.001 to 86400");
+  workshop::AddSeconds(app, "--timeout", settings.timeout,
+                       "seconds to wait for each call");
   app.add_flag("--trace", settings.trace,
                "print each call of two more interceptors");
   app.add_flag("--unchecked", settings.unchecked,
                "send token and user-id without a look at them");
   app.callback([&settings] {
-    if (!(settings.timeout >= 0.001 && settings.timeout <= 86400)) {
-      throw CLI::ValidationError("--timeout", "must be 0.001 to 86400 seconds");
-    }
     if (settings.unchecked) return;
     for (const std::string& value : {settings.token, settings.user_id}) {
       if (workshop::IsSendable(value)) continue;

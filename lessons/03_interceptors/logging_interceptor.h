@@ -36,7 +36,7 @@ class LoggingInterceptor final : public grpc::experimental::Interceptor {
   LoggingInterceptor(grpc::experimental::ServerRpcInfo& call,
                      const CallLog& log)
       : call_(call), log_(log) {
-    // Too early for the peer: it is empty until the first Intercept().
+    // Too early for the peer, which a synchronous server does not know yet.
     record_.method = call.method();
   }
 

@@ -407,6 +407,7 @@ TEST_F(ErrorsTest, TrapCarelessWorkGoesOnForNobody) {
   EXPECT_TRUE(log_.WaitFor(kStarted));
   context_->TryCancel();
   caller.join();
+  context_.reset();  // with the stub, the last to hold the connection
   stub_.reset();
   server_->process().Signal(SIGTERM);  // it cannot stop either
   EXPECT_EQ(server_->process().WaitForExit(kLimit), Exit{kDone});
