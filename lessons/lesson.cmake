@@ -32,10 +32,6 @@ function(workshop_lesson name)
                                         ${PROJECT_BINARY_DIR}/lessons/${name})
     target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR})
     target_link_libraries(${target} PRIVATE ${library})
-      PROPERTIES OUTPUT_NAME ${program}
-                 RUNTIME_OUTPUT_DIRECTORY
-                 ${PROJECT_BINARY_DIR}/lessons/${name})
-    target_link_libraries(${target} PRIVATE workshop_base)
     target_precompile_headers(${target} REUSE_FROM workshop_contracts)
   endforeach()
   if(arg_TESTS)
@@ -98,46 +94,6 @@ function(workshop_lesson_test_program name test binary_dir)
   target_link_libraries(${target} PRIVATE ${name}_library gmock gtest
                                           gtest_main)
   add_dependencies(${name}_tests ${target})
-endfunction()
-
-# workshop_interop_test(NN_topic PROTO...)
-#
-# Registers tests/lessons/NN_topic_interop.py, a client in Python, as a test of
-# the lesson's server. The Python code of each PROTO, a path in proto/, is
-# generated in the build folder. The test is skipped where Python has no gRPC;
-# tests/support/interop.py decides that, and says how a test is written.
-function(workshop_interop_test name)
-  if(NOT WORKSHOP_PROOFS)
-    return()
-  endif()
-  set(generated ${PROJECT_BINARY_DIR}/tests/lessons/${name}_python)
-  set(protos)
-  set(modules)
-  foreach(proto ${ARGN})
-    list(APPEND protos ${PROJECT_SOURCE_DIR}/proto/${proto})
-    string(REGEX REPLACE "\\.proto$" "" module ${generated}/${proto})
-    list(APPEND modules ${module}_pb2.py ${module}_pb2_grpc.py)
-  endforeach()
-  file(MAKE_DIRECTORY ${generated})
-  add_custom_command(
-    OUTPUT ${modules}
-    COMMAND
-      protobuf::protoc -I ${PROJECT_SOURCE_DIR}/proto --python_out=${generated}
-      --grpc_out=${generated}
-      --plugin=protoc-gen-grpc=$<TARGET_FILE:gRPC::grpc_python_plugin> ${protos}
-    DEPENDS ${protos}
-    COMMENT "Generating Python code for ${name}"
-    VERBATIM)
-  add_custom_target(${name}_python ALL DEPENDS ${modules})
-  # Debian's gRPC is seen by Debian's Python, whichever else is in PATH.
-  add_test(
-    NAME ${name}/interop
-    COMMAND
-      /usr/bin/python3 -B
-      ${PROJECT_SOURCE_DIR}/tests/lessons/${name}_interop.py --server
-      $<TARGET_FILE:${name}_server> --generated ${generated})
-  set_tests_properties(${name}/interop PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT
-                                                                      120)
 endfunction()
 
 # workshop_interop_test(NN_topic PROTO...)

@@ -43,7 +43,7 @@
 #include "workshop/grader/v1/exercise.pb.h"
 #include "workshop/grader/v1/report.pb.h"
 #include "workshop/greeter/v1/greeter.grpc.pb.h"
-#include "workshop/users/v1/users.grpc.pb.h"
 #include "workshop/primes/v1/primes.grpc.pb.h"
 #include "workshop/reservations/v1/reservations.grpc.pb.h"
 #include "workshop/streams/v1/streams.grpc.pb.h"
+#include "workshop/users/v1/users.grpc.pb.h"
