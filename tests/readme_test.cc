@@ -238,7 +238,7 @@ bool Matches(std::string_view pattern, std::string_view line) {
 // printed.
 struct Difference {
   char mark;
-  int line;  // in the README; 0: not there
+  int line;  // in the README; for '+', in what was printed
   std::string text;
 };
 
@@ -258,7 +258,7 @@ Comparison Compare(const Command& command, bool unordered,
   const auto normalise = [&](const std::vector<std::string>& texts, int first) {
     std::vector<Line> lines;
     for (const std::string& text : texts) {
-      const int number = first == 0 ? 0 : first++;
+      const int number = first++;
       if (auto normal = Normalised(text)) {
         lines.push_back({number, text, std::move(*normal)});
       }
@@ -272,7 +272,7 @@ Comparison Compare(const Command& command, bool unordered,
   };
   const std::vector<Line> want =
       normalise(command.expected, command.expected_line);
-  const std::vector<Line> got = normalise(printed, 0);
+  const std::vector<Line> got = normalise(printed, 1);
 
   // The least number of lines that differ between the rests of both, from
   // want[i] and got[j] on.
@@ -315,9 +315,16 @@ Comparison Compare(const Command& command, bool unordered,
       result.lines.push_back({'-', want[i].number, want[i].text});
       ++i;
     } else {
-      result.lines.push_back({'+', 0, got[j].text});
+      result.lines.push_back({'+', got[j].number, got[j].text});
       ++j;
     }
+  }
+  if (unordered) {  // readable again: the README's lines, then the others
+    std::stable_sort(result.lines.begin(), result.lines.end(),
+                     [](const Difference& a, const Difference& b) {
+                       return std::pair(a.mark == '+', a.line) <
+                              std::pair(b.mark == '+', b.line);
+                     });
   }
   return result;
 }
@@ -450,8 +457,8 @@ class Session {
         "       $ {}\n",
         block_.file, command.line, command.text);
     for (const auto& [mark, line, content] : comparison.lines) {
-      text += line == 0 ? fmt::format("     {} {}\n", mark, content)
-                        : fmt::format("{:4} {} {}\n", line, mark, content);
+      text += mark == '+' ? fmt::format("     {} {}\n", mark, content)
+                          : fmt::format("{:4} {} {}\n", line, mark, content);
     }
     return text;
   }
@@ -682,6 +689,8 @@ TEST(CompareTest, IgnoresTheOrderIfToldTo) {
   EXPECT_TRUE(Compare(Expecting({"b", "a"}), true, {"a", "b"}).equal);
   EXPECT_FALSE(Compare(Expecting({"b", "a"}), false, {"a", "b"}).equal);
   EXPECT_FALSE(Compare(Expecting({"b", "a"}), true, {"a", "b", "b"}).equal);
+  EXPECT_EQ(Marks(Compare(Expecting({"z", "b", "c"}), true, {"y", "c", "x"})),
+            "-- ++");
 }
 
 std::string RunText(const std::string& text, const Limits& limits = {}) {
