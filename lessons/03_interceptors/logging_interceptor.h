@@ -22,8 +22,9 @@ struct CallRecord {
   // What the server ended the call with; none: it never did. That it was sent
   // does not mean that it arrived: a client has its own deadline.
   std::optional<grpc::StatusCode> code;
-  bool cut_off = false;  // the call was over before the server had ended it
-  int received = 0;      // messages
+  // True: the call was over before the server had ended it. False: not known.
+  bool cut_off = false;
+  int received = 0;  // messages
   int sent = 0;
   std::chrono::steady_clock::duration duration{};
 };

@@ -715,7 +715,8 @@ class CallbackCalculator final : public Calculator::CallbackService {
   }
 };
 
-// Sends 2 and 3, then ends; or, for a limit of 0, waits until it is cancelled.
+// Sends 2 and 3, then ends; or, for a limit of 0, waits until it is cancelled,
+// and tries to write even then.
 class CallbackPrimes final : public Primes::CallbackService {
   class Reactor final : public grpc::ServerWriteReactor<ListPrimesResponse> {
    public:
@@ -731,8 +732,11 @@ class CallbackPrimes final : public Primes::CallbackService {
       response_.set_prime(prime_);
       StartWrite(&response_);
     }
-    void OnWriteDone(bool ok) override { Next(); }
-    void OnCancel() override { Finish(grpc::Status::CANCELLED); }
+    void OnWriteDone(bool ok) override {
+      if (!ok) return Finish(grpc::Status::CANCELLED);
+      Next();
+    }
+    void OnCancel() override { StartWrite(&response_); }  // which fails
     void OnDone() override { delete this; }
 
    private:
