@@ -22,11 +22,11 @@ using workshop::reservations::v1::Reservation;
 using workshop::reservations::v1::Reservations;
 
 void Print(const Reservation& reservation) {
-  std::cout << reservation.seat() << "  " << reservation.name() << "  "
-            << (reservation.has_expire_time()
-                    ? "held until " +
-                          TimeUtil::ToString(reservation.expire_time())
-                    : "confirmed")
+  const std::string state =
+      reservation.has_expire_time()
+          ? "held until " + TimeUtil::ToString(reservation.expire_time())
+          : "confirmed";
+  std::cout << reservation.seat() << "  " << reservation.name() << "  " << state
             << "\n";
 }
 
@@ -58,9 +58,9 @@ grpc::Status Demonstrate(ReservationClient& client) {
   grpc::Status status = Reserve(client, "Ada", {"12A", "12B"});
   if (status.ok()) status = Reserve(client, "Grace", {"12A", "12B"});
   if (status.ok()) status = Confirm(client, "Ada", "12A");
-  if (status.ok()) std::cout << "all reservations:\n";
-  if (status.ok()) status = List(client);
-  return status;
+  if (!status.ok()) return status;
+  std::cout << "all reservations:\n";
+  return List(client);
 }
 
 }  // namespace
