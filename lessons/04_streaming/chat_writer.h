@@ -48,6 +48,13 @@ class ChatWriter {
     return WriteLocked(response);
   }
 
+  // The same, and no heartbeat follows.
+  bool WriteLast(const v1::ChatResponse& response) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    stopping_ = true;
+    return WriteLocked(response);
+  }
+
  private:
   bool WriteLocked(const v1::ChatResponse& response) {
     const bool written = stream_->Write(response);

@@ -130,7 +130,7 @@ class StreamsService final : public Streams::Service {
     }
     // Half-closed, or over? Only a client that is still there can be told.
     response.mutable_goodbye()->set_texts(texts);
-    if (!open || !writer.Write(response)) {
+    if (!open || !writer.WriteLast(response)) {
       Log("Chat: cancelled");
       return grpc::Status::CANCELLED;
     }

@@ -471,6 +471,22 @@ TEST_F(StreamingTest, AQuietChatHasHeartbeats) {
   EXPECT_EQ(client->err, "DEADLINE_EXCEEDED: Deadline Exceeded\n");
 }
 
+TEST_F(StreamingTest, NoHeartbeatFollowsTheGoodbye) {
+  StartServer({"--heartbeat", "0.001"});
+  for (int i = 0; i < 200; ++i) {
+    grpc::ClientContext context;
+    context.set_deadline(system_clock::now() + kLimit);
+    const auto stream = stub_->Chat(&context);
+    ChatResponse response;
+    ASSERT_TRUE(stream->Read(&response));
+    EXPECT_TRUE(response.has_heartbeat());
+    EXPECT_TRUE(stream->WritesDone());
+    while (stream->Read(&response)) continue;
+    EXPECT_TRUE(response.has_goodbye());
+    EXPECT_TRUE(stream->Finish().ok());
+  }
+}
+
 TEST_F(StreamingTest, AStoppedServerEndsItsCalls) {
   StartServer({"--heartbeat", "0.05"});
   const auto client =
