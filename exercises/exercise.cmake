@@ -11,7 +11,8 @@ function(workshop_programs target source_dir binary_dir)
     target_include_directories(${target}_${program}
                                PRIVATE ${PROJECT_SOURCE_DIR})
     target_link_libraries(${target}_${program} PRIVATE workshop_base)
-    target_precompile_headers(${target}_${program} REUSE_FROM workshop_contracts)
+    target_precompile_headers(${target}_${program}
+                              REUSE_FROM workshop_contracts)
   endforeach()
 endfunction()
 
@@ -83,10 +84,10 @@ function(workshop_proofs name)
   set(skeleton_programs)
   set(solution_programs)
   foreach(program ${ARGN})
-    list(APPEND skeleton_programs
-         --program ${program}=$<TARGET_FILE:${name}_${program}>)
-    list(APPEND solution_programs
-         --program ${program}=$<TARGET_FILE:${name}_solution_${program}>)
+    list(APPEND skeleton_programs --program
+         ${program}=$<TARGET_FILE:${name}_${program}>)
+    list(APPEND solution_programs --program
+         ${program}=$<TARGET_FILE:${name}_solution_${program}>)
   endforeach()
   add_test(NAME ${name}/skeleton COMMAND ${prove} --expect fail
                                          ${skeleton_programs})
@@ -117,8 +118,8 @@ function(workshop_proofs name)
       if(kind STREQUAL mutants)
         set(expectation --expect caught --mutant ${patch})
       endif()
-      add_test(NAME ${name}/${kind}/${variant}
-               COMMAND ${prove} ${expectation} ${programs})
+      add_test(NAME ${name}/${kind}/${variant} COMMAND ${prove} ${expectation}
+                                                       ${programs})
     endforeach()
   endforeach()
 endfunction()

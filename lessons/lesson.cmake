@@ -133,5 +133,5 @@ function(workshop_interop_test name)
       ${PROJECT_SOURCE_DIR}/tests/lessons/${name}_interop.py --server
       $<TARGET_FILE:${name}_server> --generated ${generated})
   set_tests_properties(${name}/interop PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT
-                                                                      120)
+                                                  120)
 endfunction()
