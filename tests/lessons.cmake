@@ -43,6 +43,7 @@ endfunction()
 
 workshop_gtest(readme 60 readme_test.cc)
 workshop_readme(README.md)
+workshop_readme(exercises/01_calculator/README.md)
 workshop_lesson_test(01_unary)
 workshop_lesson_test(02_errors)
 workshop_lesson_test(03_interceptors)

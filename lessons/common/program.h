@@ -85,8 +85,8 @@ inline int ServeUntilStopped(
     return kFailed;
   }
   if (address.rfind("unix:", 0) != 0) {
-    address.replace(address.rfind(':') + 1, std::string::npos,
-                    std::to_string(port));
+    const std::string host = address.substr(0, address.rfind(':'));
+    address = host + ":" + std::to_string(port);
   }
   std::cout << "listening on " << address << std::endl;
 

@@ -203,6 +203,12 @@ Process::Process(std::vector<std::string> command, Options options)
 Process::~Process() { Kill(); }
 
 void Process::ReadOutput(int out, int err, int in) {
+  // A program that closes its stdin early must not end this one.
+  sigset_t broken_pipe;
+  sigemptyset(&broken_pipe);
+  sigaddset(&broken_pipe, SIGPIPE);
+  pthread_sigmask(SIG_BLOCK, &broken_pipe, nullptr);
+
   fcntl(in, F_SETFL, O_NONBLOCK);
   std::size_t written = 0;
   if (options_.input.empty()) {

@@ -80,12 +80,13 @@ class Process {
   Process(const Process&) = delete;
   Process& operator=(const Process&) = delete;
 
-  // Waits until the program has ended, for at most `limit`.
+  // Waits until the program has ended, for at most `limit`. This, Kill() and
+  // the destructor wait for a running on_line() too: hold no lock that it takes.
   std::optional<Exit> WaitForExit(std::chrono::milliseconds limit);
 
   // Waits for a line of stdout that begins with `prefix` and returns what
   // stands behind it. Nothing if the program ended, closed its stdout, or took
-  // longer than `limit`.
+  // longer than `limit`. Only the first 10,000 lines are looked at.
   std::optional<std::string> WaitForLine(const std::string& prefix,
                                          std::chrono::milliseconds limit);
 

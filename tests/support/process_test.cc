@@ -67,6 +67,14 @@ TEST(ProcessTest, PassesInput) {
   EXPECT_EQ(process.Stdout(), "1048576\n");
 }
 
+TEST(ProcessTest, SurvivesAProgramThatDoesNotReadItsInput) {
+  Process::Options options;
+  options.input = std::string(1 << 20, 'x');
+  Process process(Shell("exec <&-; echo closed; sleep 0.1"), options);
+  EXPECT_EQ(process.WaitForExit(kLimit), (Exit{0, 0}));
+  EXPECT_EQ(process.Stdout(), "closed\n");
+}
+
 TEST(ProcessTest, RemovesProxiesAndAddsVariables) {
   setenv("http_proxy", "http://127.0.0.1:1", 1);
   Process::Options options;
