@@ -81,7 +81,7 @@ class Process {
   Process& operator=(const Process&) = delete;
 
   // Waits until the program has ended, for at most `limit`. This, Kill() and
-  // the destructor wait for a running on_line() too: hold no lock that it takes.
+  // the destructor wait for a running on_line() too: hold no lock it takes.
   std::optional<Exit> WaitForExit(std::chrono::milliseconds limit);
 
   // Waits for a line of stdout that begins with `prefix` and returns what
