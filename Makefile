@@ -11,6 +11,7 @@
 #: Work on the workshop
 #:   make test             prove it: every suite, lesson, and the grader itself
 #:   make test PRESET=asan the same with sanitizers; PRESET=gcc: by g++
+#:   make soak             repeat the lessons' tests with all cores busy; N=50
 #:   make bench            measure how long a learner waits; RUNS=n
 #:   make format           lay out the sources as the style asks
 #:   make precommit        check style and spelling, as CI does
@@ -27,8 +28,8 @@ run := +@
 endif
 unexport MAKEFLAGS
 
-.PHONY: help check run test bench format precommit setup clean
+.PHONY: help check run test soak bench format precommit setup clean
 help:
 	$(run)sed -n 's/^#: \{0,1\}//p' Makefile
-check run test bench format precommit setup clean:
+check run test soak bench format precommit setup clean:
 	$(run).make/$@
