@@ -23,16 +23,10 @@ function(workshop_lesson name)
     target_link_libraries(${library} PUBLIC workshop_base)
     target_precompile_headers(${library} REUSE_FROM workshop_contracts)
   endif()
+  workshop_programs(${name} ${PROJECT_SOURCE_DIR}/lessons/${name}
+                    ${PROJECT_BINARY_DIR}/lessons/${name} server client)
   foreach(program server client)
-    set(target ${name}_${program})
-    add_executable(${target} lessons/${name}/${program}.cc)
-    set_target_properties(
-      ${target}
-      PROPERTIES OUTPUT_NAME ${program} RUNTIME_OUTPUT_DIRECTORY
-                                        ${PROJECT_BINARY_DIR}/lessons/${name})
-    target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR})
-    target_link_libraries(${target} PRIVATE ${library})
-    target_precompile_headers(${target} REUSE_FROM workshop_contracts)
+    target_link_libraries(${name}_${program} PRIVATE ${library})
   endforeach()
   if(arg_TESTS)
     workshop_lesson_tests(${name} "${arg_LIBRARY}" ${arg_TESTS})

@@ -261,7 +261,6 @@ Grade GradeExercise(const Workshop& workshop, const CourseExercise& exercise,
     return (binary_dir / program).string();
   };
 
-  const auto build_start = steady_clock::now();
   std::vector<std::string> to_build;
   for (const std::string& program : exercise.manifest.programs()) {
     const fs::path source = submission / (program + ".cc");
@@ -299,7 +298,6 @@ Grade GradeExercise(const Workshop& workshop, const CourseExercise& exercise,
     }
   }
   lock.reset();
-  grade.build_seconds = SecondsSince(build_start);
 
   if (!grade.started) {
     for (const v1::Task& task : exercise.manifest.tasks()) {

@@ -45,7 +45,6 @@ struct Grade {
   bool started = false;
   std::vector<BuildError> build_errors;
   std::vector<TaskGrade> tasks;
-  double build_seconds = 0;
   double suite_seconds = 0;
 
   bool passed() const;

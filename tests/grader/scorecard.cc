@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <string_view>
 
 namespace workshop::grader {
 namespace {
@@ -12,6 +11,7 @@ constexpr std::size_t kLabelWidth = 11;
 constexpr std::size_t kBarWidth = 40;
 // Lines of compiler output that are shown; the first error is what counts.
 constexpr std::size_t kCompilerLines = 16;
+constexpr std::size_t kAllLines = 200;  // with V=1
 
 // Printed columns, for text in ASCII without colour.
 std::string Right(const std::string& left, const std::string& right) {
@@ -122,9 +122,8 @@ class Card {
                                         "BUILD_FAIL  {}: {}.cc does not build",
                                         grade.exercise.name, error.program)));
       const std::string text = Printable(error.text);
-      const bool whole = options_.verbose || !explained_;
       const std::string shown =
-          FirstLines(text, whole && options_.verbose ? 200 : kCompilerLines);
+          FirstLines(text, options_.verbose ? kAllLines : kCompilerLines);
       // A compiler's lines are not wrapped: its carets point at columns.
       for (std::size_t begin = 0; begin < shown.size();) {
         const std::size_t end = shown.find('\n', begin);

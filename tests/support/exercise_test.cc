@@ -22,6 +22,7 @@ using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 using workshop::grader::v1::CRASH;
 using workshop::grader::v1::Explanation;
+using workshop::grader::v1::FAIL;
 using workshop::grader::v1::TIMEOUT;
 using workshop::grader::v1::Verdict;
 
@@ -142,8 +143,7 @@ std::string ExerciseTest::Program(const std::string& name) {
   const auto program = Settings().programs.find(name);
   if (program == Settings().programs.end()) {
     Usually("The compiler's first error above says what to fix.");
-    Fail(workshop::grader::v1::FAIL, {},
-         {name + ".cc does not build, so nothing could be started"});
+    Fail(FAIL, {}, {name + ".cc does not build, so nothing could be started"});
   }
   return program->second;
 }
@@ -176,10 +176,9 @@ void ExerciseTest::StartServer(std::vector<std::string> flags) {
     } else if (runs) {
       Usually("The server does not use its --address, or prints another one.");
     }
-    const Verdict verdict = !runs ? CRASH
-                            : server_->address().empty()
-                                ? TIMEOUT
-                                : workshop::grader::v1::FAIL;
+    const Verdict verdict = !runs                        ? CRASH
+                            : server_->address().empty() ? TIMEOUT
+                                                         : FAIL;
     promise_ =
         "A server listens where --address says and prints \"listening on "
         "ADDRESS\" as soon as it does.";
@@ -207,7 +206,7 @@ void ExerciseTest::ExpectServerStops() {
         "SIGTERM is ignored, or Shutdown() waits for a call that never ends: "
         "give it a deadline.");
   }
-  Fail(exit ? workshop::grader::v1::FAIL : TIMEOUT, {"$ kill -TERM SERVER"},
+  Fail(exit ? FAIL : TIMEOUT, {"$ kill -TERM SERVER"},
        {exit ? "the server " + Describe(*exit)
              : "the server was still running after " + Seconds(limit)});
 }
@@ -241,7 +240,7 @@ void ExerciseTest::CheckRefusal(const std::string& sent,
     Usually(
         "The code is right and the message does not help: whoever reads it "
         "has no other way to know what to change.");
-    Fail(workshop::grader::v1::FAIL, {sent}, {TextOf(status, response)});
+    Fail(FAIL, {sent}, {TextOf(status, response)});
   }
   FailCall(sent, status, response);
 }
@@ -249,7 +248,7 @@ void ExerciseTest::CheckRefusal(const std::string& sent,
 void ExerciseTest::FailCall(const std::string& sent, const grpc::Status& status,
                             const Message& response) {
   std::vector<std::string> came_back = {TextOf(status, response)};
-  Verdict verdict = workshop::grader::v1::FAIL;
+  Verdict verdict = FAIL;
   if (status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED) {
     verdict = TIMEOUT;
     LosePatience();
@@ -289,7 +288,7 @@ ClientRun ExerciseTest::RunClient(std::vector<std::string> arguments,
 
 void ExerciseTest::ExpectOf(const ClientRun& run, bool holds) {
   if (run.exit && run.exit->signal == 0 && holds) return;
-  Verdict verdict = workshop::grader::v1::FAIL;
+  Verdict verdict = FAIL;
   std::string end;
   if (!run.exit) {
     verdict = TIMEOUT;
@@ -323,7 +322,6 @@ void ExerciseTest::Fail(Verdict verdict, std::vector<std::string> sent,
     explanation.add_came_back(std::move(line));
   }
   explanation.set_read(read_);
-  explanation.set_seed(Settings().seed);
 
   std::string cause;
   if (server_ != nullptr) {

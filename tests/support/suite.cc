@@ -86,7 +86,6 @@ class PlainFailures final : public ::testing::EmptyTestEventListener {
     if (!result.failed() || current_report.has_explanation()) return;
     current_report.set_verdict(FAIL);
     current_report.mutable_explanation()->add_came_back(result.summary());
-    current_report.mutable_explanation()->set_seed(settings.seed);
   }
 };
 
@@ -201,7 +200,6 @@ class Supervisor {
           timed_out ? fmt::format("the test was not over after {} s",
                                   kTestLimit.count())
                     : "the process that watched your program was killed");
-      report.mutable_explanation()->set_seed(settings.seed);
       const std::chrono::duration<double> took =
           steady_clock::now() - test.start;
       report.set_seconds(took.count());
