@@ -13,14 +13,14 @@
 # linked with the patched files. The target NN_topic_tests builds all tests.
 function(workshop_lesson name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "LIBRARY;TESTS")
-  set(library workshop_base)
+  set(library workshop_lesson_contracts)
   if(arg_LIBRARY)
     set(library ${name}_library)
     list(TRANSFORM arg_LIBRARY REPLACE "(.+)" "lessons/${name}/\\1.cc"
                                        OUTPUT_VARIABLE sources)
     add_library(${library} STATIC ${sources})
     target_include_directories(${library} PUBLIC ${PROJECT_SOURCE_DIR})
-    target_link_libraries(${library} PUBLIC workshop_base)
+    target_link_libraries(${library} PUBLIC workshop_lesson_contracts)
     target_precompile_headers(${library} REUSE_FROM workshop_contracts)
   endif()
   workshop_programs(${name} ${PROJECT_SOURCE_DIR}/lessons/${name}

@@ -36,13 +36,6 @@
 #include <thread>
 #include <vector>
 
-#include "google/rpc/error_details.pb.h"
-#include "google/rpc/status.pb.h"
 #include "workshop/calculator/v1/calculator.grpc.pb.h"
 #include "workshop/grader/v1/exercise.pb.h"
 #include "workshop/grader/v1/report.pb.h"
-#include "workshop/greeter/v1/greeter.grpc.pb.h"
-#include "workshop/primes/v1/primes.grpc.pb.h"
-#include "workshop/reservations/v1/reservations.grpc.pb.h"
-#include "workshop/streams/v1/streams.grpc.pb.h"
-#include "workshop/users/v1/users.grpc.pb.h"

@@ -5,6 +5,7 @@
 # without a warning. That build is kept, so that the next one has little to do.
 function(workshop_lesson_test name)
   workshop_gtest(${name} 60 lessons/${name}_test.cc)
+  target_link_libraries(${name}_test PRIVATE workshop_lesson_contracts)
   add_dependencies(${name}_test ${name}_server ${name}_client)
   if(TARGET ${name}_tests)
     add_dependencies(${name}_test ${name}_tests)
