@@ -300,6 +300,8 @@ void ExerciseTest::ExpectOf(const ClientRun& run, bool holds) {
       usual_cause_ = UsualCause(*run.exit, run.err);
     } else if (run.err.find("TODO") != std::string::npos) {
       usual_cause_ = kSkeletonCause;
+    } else if (usual_cause_.empty()) {
+      usual_cause_ = UsualCauseOfClient(run.err);
     }
     end = Describe(*run.exit) + " after " + Seconds(run.took);
   }
