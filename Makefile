@@ -5,6 +5,11 @@
 #:   make check            grade what you have started, and say what is next
 #:   make check E=01       grade exercise 01 alone; with V=1 explain every
 #:                         failure, with SEED=n repeat the inputs of that run
+#:   make check E=01 SANITIZE=address
+#:                         look for mistakes with memory, too; or undefined:
+#:                         what C++ leaves undefined; or thread: data races
+#:   make debug E=01 T=AddsTwoNumbers
+#:                         step through your program while a test calls it
 #:   make run L=01         run lesson 01's server and client; ARGS="Ada" are
 #:                         the client's arguments
 #:
@@ -28,8 +33,8 @@ run := +@
 endif
 unexport MAKEFLAGS
 
-.PHONY: help check run test soak bench format precommit setup clean
+.PHONY: help check debug run test soak bench format precommit setup clean
 help:
 	$(run)sed -n 's/^#: \{0,1\}//p' Makefile
-check run test soak bench format precommit setup clean:
+check debug run test soak bench format precommit setup clean:
 	$(run).make/$@

@@ -164,6 +164,24 @@ void ThrowIfMachineFailed(const std::string& output) {
   }
 }
 
+std::vector<TaskGrade> Unstarted(const v1::Exercise& exercise) {
+  std::vector<TaskGrade> tasks;
+  for (const v1::Task& task : exercise.tasks()) tasks.push_back({task, {}});
+  return tasks;
+}
+
+// What the suite must know of programs that a sanitizer was built into.
+std::vector<std::string> SuiteArguments(const Workshop& workshop,
+                                        const fs::path& submission) {
+  if (workshop.sanitizer.empty()) return {};
+  return {"--patience",
+          "4",
+          "--sanitized-root",
+          workshop.root.string(),
+          "--sanitized-sources",
+          submission.lexically_relative(workshop.root).string()};
+}
+
 v1::TestReport Lost(v1::TestReport listed) {
   listed.set_verdict(v1::FAIL);
   listed.mutable_explanation()->add_came_back(
@@ -197,7 +215,8 @@ int Grade::score() const {
 
 std::vector<v1::TestReport> RunSuite(
     const fs::path& suite, const std::map<std::string, fs::path>& programs,
-    std::uint64_t seed, const Progress& progress) {
+    std::uint64_t seed, const Progress& progress,
+    const std::vector<std::string>& more_arguments) {
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) != 0)
     throw CannotGrade("There are no pipes left.");
@@ -207,6 +226,7 @@ std::vector<v1::TestReport> RunSuite(
   for (const auto& [name, path] : programs) {
     command.insert(command.end(), {"--program", name + "=" + path.string()});
   }
+  command.insert(command.end(), more_arguments.begin(), more_arguments.end());
   // Whatever the programs leave in their temporary folders goes with this.
   const testing::TempDir temporary;
   Process::Options options;
@@ -253,12 +273,19 @@ Grade GradeExercise(const Workshop& workshop, const CourseExercise& exercise,
                     const Progress& progress) {
   Grade grade;
   grade.exercise = exercise;
+  grade.sanitizer = workshop.sanitizer;
   grade.started = !IsUntouched(exercise, submission);
+
+  if (!grade.started && !workshop.sanitizer.empty()) {
+    // There is nothing to find, and these programs take long to build.
+    grade.tasks = Unstarted(exercise.manifest);
+    return grade;
+  }
 
   const fs::path binary_dir = BinaryDir(workshop, submission);
   const std::string suite = "tests/exercises/" + exercise.name + "_test";
   const auto target = [&](const std::string& program) {
-    return (binary_dir / program).string();
+    return (binary_dir / workshop.sanitizer / program).string();
   };
 
   std::vector<std::string> to_build;
@@ -300,9 +327,7 @@ Grade GradeExercise(const Workshop& workshop, const CourseExercise& exercise,
   lock.reset();
 
   if (!grade.started) {
-    for (const v1::Task& task : exercise.manifest.tasks()) {
-      grade.tasks.push_back({task, {}});
-    }
+    grade.tasks = Unstarted(exercise.manifest);
     return grade;
   }
 
@@ -312,7 +337,8 @@ Grade GradeExercise(const Workshop& workshop, const CourseExercise& exercise,
     programs[program] = workshop.build / target(program);
   }
   const std::vector<v1::TestReport> tests =
-      RunSuite(workshop.build / suite, programs, seed, progress);
+      RunSuite(workshop.build / suite, programs, seed, progress,
+               SuiteArguments(workshop, submission));
   grade.suite_seconds = SecondsSince(suite_start);
   for (const v1::Task& task : exercise.manifest.tasks()) {
     TaskGrade task_grade = {task, {}};

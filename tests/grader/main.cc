@@ -106,6 +106,9 @@ int Main(int argc, char** argv) {
   app.add_option("--submission", submission,
                  "grade the files in this folder of the build");
   app.add_option("--seed", options.seed, "repeat the inputs of another run");
+  std::string sanitizer;
+  app.add_option("--sanitizer", sanitizer,
+                 "grade programs with this one built in: address");
   app.add_flag("--verbose", options.verbose, "explain every failure");
   try {
     app.parse(argc, argv);
@@ -113,7 +116,8 @@ int Main(int argc, char** argv) {
     return app.exit(error) == 0 ? kPassed : kCouldNotGrade;
   }
 
-  const Workshop workshop = {fs::canonical(root), fs::canonical(build)};
+  const Workshop workshop = {fs::canonical(root), fs::canonical(build),
+                             sanitizer};
   const std::vector<CourseExercise> course = LoadCourse(workshop.root);
   std::vector<CourseExercise> chosen;
   for (const std::string& one : wanted) chosen.push_back(Find(course, one));
@@ -136,7 +140,7 @@ int Main(int argc, char** argv) {
   options.colour = Paint::Wanted();
   std::cout << Scorecard(grades, options);
   const fs::path directory =
-      report.empty() ? workshop.build / "report" : fs::path(report);
+      report.empty() ? workshop.build / "report" / sanitizer : fs::path(report);
   WriteReports(grades, directory);
   const bool passed =
       std::all_of(grades.begin(), grades.end(), [&](const Grade& grade) {

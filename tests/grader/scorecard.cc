@@ -50,6 +50,13 @@ std::string State(const Grade& grade) {
   return "IN_PROGRESS";
 }
 
+// The command that grades an exercise as it has been graded now.
+std::string CheckCommand(const Grade& grade) {
+  std::string command = "make check E=" + grade.exercise.number();
+  if (!grade.sanitizer.empty()) command += " SANITIZE=" + grade.sanitizer;
+  return command;
+}
+
 class Card {
  public:
   Card(const std::vector<Grade>& grades, const ScorecardOptions& options)
@@ -198,9 +205,8 @@ class Card {
   void InALineEach(const Grade& grade, const std::vector<Alike>& others) {
     if (others.empty()) return;
     out_ += "\n" +
-            paint_.Bold(fmt::format(
-                "Also failing (`make check E={} V=1` explains each)",
-                grade.exercise.number())) +
+            paint_.Bold(fmt::format("Also failing (`{} V=1` explains each)",
+                                    CheckCommand(grade))) +
             "\n";
     for (const Alike& alike : others) {
       std::vector<std::string> subjects = alike.titles;
@@ -241,14 +247,20 @@ std::string NextStep(const std::vector<Grade>& grades) {
   for (const Grade& grade : grades) {
     if (grade.started && !grade.passed()) {
       return fmt::format(
-          "Fix the first failure, save, and run `make check E={}` again. What "
-          "is promised stands in {}/README.md.",
-          grade.exercise.number(), "exercises/" + grade.exercise.name);
+          "Fix the first failure, save, and run `{}` again. What is promised "
+          "stands in {}/README.md.",
+          CheckCommand(grade), "exercises/" + grade.exercise.name);
     }
   }
   std::string done;
   for (const Grade& grade : grades) {
     const std::string folder = "exercises/" + grade.exercise.name;
+    if (grade.passed() && !grade.sanitizer.empty()) {
+      done = fmt::format(
+          "Exercise {} passes, and the sanitizer has found nothing in it.\n",
+          grade.exercise.number());
+      continue;
+    }
     if (grade.passed()) {
       done = fmt::format(
           "Exercise {} is done. Compare your answer with ours: "

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "tests/support/process.h"
+#include "tests/support/sanitizer_report.h"
 #include "tests/support/server_process.h"
 #include "tests/support/suite.h"
 
@@ -43,7 +44,8 @@ class ExerciseTest : public ::testing::Test {
  protected:
   ExerciseTest();
 
-  // Checks that the server, if one was started, is still alive.
+  // Checks that the server, if one was started, is still alive; and that a
+  // sanitizer, if one was built into it, has found nothing.
   void TearDown() override;
 
   // --- What a learner is told if the test fails.
@@ -145,6 +147,10 @@ class ExerciseTest : public ::testing::Test {
   // The path of a program; fails the test if it could not be built.
   std::string Program(const std::string& name);
   Process::Options LearnerOptions() const;
+  std::optional<FoundReport> FoundBySanitizer() const;
+  // Fails the test if a sanitizer has found something in a program of the
+  // learner's. `sent` is what has been done to it.
+  void ExpectNoSanitizerReport(std::vector<std::string> sent);
 
   TempDir directory_;
   std::mt19937_64 random_;
