@@ -1,0 +1,15 @@
+# workshop_tool_test(NAME SECONDS)
+#
+# Registers tests/tools/NAME_test.py: what somebody types, typed. The commands
+# use the folder build/, so that another build folder can prove nothing.
+function(workshop_tool_test name seconds)
+  if(PROJECT_BINARY_DIR STREQUAL "${PROJECT_SOURCE_DIR}/build")
+    add_test(NAME tools/${name}
+             COMMAND /usr/bin/python3 -B
+                     ${PROJECT_SOURCE_DIR}/tests/tools/${name}_test.py)
+    set_tests_properties(tools/${name} PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT
+                                                  ${seconds})
+  endif()
+endfunction()
+
+workshop_tool_test(debug 600)
