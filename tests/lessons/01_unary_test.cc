@@ -288,7 +288,7 @@ TEST(UnaryTest, GivesUpOnASlowServerWhichThenStopsWorking) {
         StartClient(server.address(), {"--timeout", std::to_string(timeout)});
     EXPECT_EQ(client->WaitForExit(kLimit), (Exit{1, 0}));
     EXPECT_EQ(client->Stderr(), "DEADLINE_EXCEEDED: Deadline Exceeded\n");
-    arrived = server.WaitForLog("SayHello from ", 0s);
+    arrived = server.process().WaitForLog("SayHello from ", 0s);
   }
   EXPECT_TRUE(server.WaitForLog("SayHello stops"));
 }
