@@ -18,6 +18,8 @@
 #:   make test PRESET=asan the same with sanitizers; PRESET=gcc: by g++
 #:   make soak             repeat the lessons' tests with all cores busy; N=50
 #:   make bench            measure how long a learner waits; RUNS=n
+#:   make new-exercise N=11 NAME=rate_limits
+#:                         make an exercise; CONTRIBUTING.md says how to go on
 #:   make format           lay out the sources as the style asks
 #:   make precommit        check style and spelling, as CI does
 #:
@@ -33,8 +35,9 @@ run := +@
 endif
 unexport MAKEFLAGS
 
-.PHONY: help check debug run test soak bench format precommit setup clean
+.PHONY: help check debug run test soak bench new-exercise format precommit \
+	setup clean
 help:
 	$(run)sed -n 's/^#: \{0,1\}//p' Makefile
-check debug run test soak bench format precommit setup clean:
+check debug run test soak bench new-exercise format precommit setup clean:
 	$(run).make/$@

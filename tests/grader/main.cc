@@ -14,6 +14,7 @@
 #include <filesystem>
 #include <functional>
 #include <iostream>
+#include <iterator>
 #include <random>
 #include <string>
 #include <vector>
@@ -121,7 +122,11 @@ int Main(int argc, char** argv) {
   const std::vector<CourseExercise> course = LoadCourse(workshop.root);
   std::vector<CourseExercise> chosen;
   for (const std::string& one : wanted) chosen.push_back(Find(course, one));
-  if (chosen.empty()) chosen = course;
+  if (chosen.empty()) {
+    std::copy_if(
+        course.begin(), course.end(), std::back_inserter(chosen),
+        [](const CourseExercise& one) { return !one.manifest.draft(); });
+  }
 
   std::vector<Grade> grades;
   {

@@ -134,7 +134,7 @@ class DebugTest(unittest.TestCase):
         self.expect_nothing_left()
 
     def test_debugs_the_client_where_the_test_runs_it(self):
-        gdb = self.debug("E=01", "T=PrintsTheResult")
+        gdb = self.debug("E=01", "T=Prints the result")
         gdb.await_text("client is about to start")
         gdb.type("break main")
         gdb.type("run")
