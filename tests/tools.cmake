@@ -14,6 +14,7 @@ endfunction()
 
 workshop_tool_test(debug 600)
 workshop_tool_test(new_exercise 1800)
+workshop_tool_test(own_branch 300)
 
 # An editor shows no error in what a learner opens.
 if(PROJECT_BINARY_DIR STREQUAL "${PROJECT_SOURCE_DIR}/build")

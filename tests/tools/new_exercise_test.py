@@ -36,14 +36,15 @@ def update_copy():
         cwd=ROOT, check=True, text=True,
         stdout=subprocess.PIPE).stdout.split("\0")
     wanted = {COPY / name for name in names if name and (ROOT / name).is_file()}
-    for old in list(COPY.rglob("*")):
-        if COPY / "build" in old.parents or old.is_dir():
+    # The innermost first: an empty folder still looks like an exercise.
+    for old in sorted(COPY.rglob("*"), reverse=True):
+        if COPY / "build" in [old, *old.parents]:
             continue
-        if old not in wanted:
-            old.unlink()
-            # An exercise is known by its folder.
-            while not any((old := old.parent).iterdir()):
+        if old.is_dir():
+            if not any(old.iterdir()):
                 old.rmdir()
+        elif old not in wanted:
+            old.unlink()
     for file in wanted:
         source = ROOT / file.relative_to(COPY)
         if file.exists() and file.read_bytes() == source.read_bytes():
