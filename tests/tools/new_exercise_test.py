@@ -108,7 +108,7 @@ class NewExerciseTest(unittest.TestCase):
                 ("97", "Foo", "NAME=Foo is not lower-case"),
                 ("97", "a-b", "NAME=a-b is not lower-case"),
                 ("97", "a__b", "NAME=a__b is not lower-case"),
-                ("97", "a" * 21, "20 at most"),
+                ("97", "a" * 19, "18 at most"),
                 ("1", "foo", "There is exercises/01_calculator already"),
                 ("97", "calculator", "There is exercises/01_calculator")):
             said = run(".make/new-exercise", status=2, N=number, NAME=name)

@@ -10,14 +10,12 @@
 
 namespace {
 
-using workshop::topic::v1::RepeatRequest;
-using workshop::topic::v1::RepeatResponse;
-using workshop::topic::v1::Topic;
+namespace v1 = workshop::topic::v1;
 
-class TopicService final : public Topic::Service {
+class TopicService final : public v1::Topic::Service {
   grpc::Status Repeat(grpc::ServerContext* context,
-                      const RepeatRequest* request,
-                      RepeatResponse* response) override {
+                      const v1::RepeatRequest* request,
+                      v1::RepeatResponse* response) override {
     // TODO 1: answer with the text, as often as was asked for (task 1).
     // TODO 2: refuse what the contract refuses (task 2).
     return {grpc::StatusCode::UNIMPLEMENTED, "TODO 1: Repeat"};

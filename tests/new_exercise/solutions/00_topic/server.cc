@@ -10,14 +10,12 @@
 
 namespace {
 
-using workshop::topic::v1::RepeatRequest;
-using workshop::topic::v1::RepeatResponse;
-using workshop::topic::v1::Topic;
+namespace v1 = workshop::topic::v1;
 
-class TopicService final : public Topic::Service {
+class TopicService final : public v1::Topic::Service {
   grpc::Status Repeat(grpc::ServerContext* context,
-                      const RepeatRequest* request,
-                      RepeatResponse* response) override {
+                      const v1::RepeatRequest* request,
+                      v1::RepeatResponse* response) override {
     if (request->times() < 1 || request->times() > 100) {
       return {grpc::StatusCode::INVALID_ARGUMENT, "times must be 1 to 100"};
     }
