@@ -26,25 +26,30 @@ using workshop::chat::v1::Join;
 using workshop::chat::v1::TalkRequest;
 using workshop::chat::v1::TalkResponse;
 
-constexpr std::size_t kMaxName = 64;
-constexpr std::size_t kMaxText = 4'000;
-
-// INVALID_ARGUMENT unless `value` has from 1 to `limit` bytes.
-grpc::Status CheckSize(const std::string& field, const std::string& value,
-                       std::size_t limit) {
-  if (!value.empty() && value.size() <= limit) return grpc::Status::OK;
-  return {StatusCode::INVALID_ARGUMENT,
-          field + ": must have 1 to " + std::to_string(limit) + " bytes"};
-}
-
 // Somebody in a room: a call, and what waits to be written to it.
 struct Member {
   grpc::ServerContext* context;
   Mailbox mailbox;
 };
 
-// Who is in which room. Everything that happens in one happens under the lock,
-// which makes it one order for all; nothing under the lock waits for a member.
+// Who is in a room, and what has happened there so far.
+struct Room {
+  std::int64_t last_sequence = 0;
+  std::map<std::string, Member*> members;
+
+  // Completes the event and puts it into the mailbox of every member.
+  void Publish(const std::string& sender, TalkResponse event) {
+    // TODO 1: set the event's number in the room, sender and time (task 1).
+    const auto shared = std::make_shared<const TalkResponse>(std::move(event));
+    for (const auto& [name, member] : members) {
+      // TODO 2: end the call of a member whose mailbox is full (task 3).
+      member->mailbox.Put(shared);
+    }
+  }
+};
+
+// All rooms. What happens in them happens under one lock, so that all members
+// hear it in one order; nothing under the lock waits for a member.
 class Rooms {
  public:
   // Adds `member` to the room, and tells all. False if the name is taken.
@@ -54,7 +59,7 @@ class Rooms {
     if (!room.members.emplace(join.name(), member).second) return false;
     TalkResponse event;
     event.mutable_joined();
-    Publish(room, join.name(), std::move(event));
+    room.Publish(join.name(), std::move(event));
     return true;
   }
 
@@ -63,38 +68,19 @@ class Rooms {
     const std::lock_guard lock(mutex_);
     TalkResponse event;
     event.set_text(text);
-    Publish(rooms_.at(join.room()), join.name(), std::move(event));
+    rooms_.at(join.room()).Publish(join.name(), std::move(event));
   }
 
   // Tells all that the member leaves, itself too, and removes it.
   void Leave(const Join& join) {
     const std::lock_guard lock(mutex_);
     Room& room = rooms_.at(join.room());
-    TalkResponse event;
-    event.mutable_left();
-    Publish(room, join.name(), std::move(event));
+    // TODO 3: tell all in the room that the member has left it (task 2).
     room.members.erase(join.name());
-    if (room.members.empty()) rooms_.erase(join.room());
+    // TODO 4: forget the room if nobody is in it (task 2).
   }
 
  private:
-  struct Room {
-    std::int64_t last_sequence = 0;
-    std::map<std::string, Member*> members;
-  };
-
-  // Completes the event and puts it into the mailbox of every member.
-  void Publish(Room& room, const std::string& sender, TalkResponse event) {
-    event.set_sequence(++room.last_sequence);
-    event.set_sender(sender);
-    *event.mutable_time() = TimeUtil::GetCurrentTime();
-    const auto shared = std::make_shared<const TalkResponse>(std::move(event));
-    for (const auto& [name, member] : room.members) {
-      // Its handler waits in Read() and its writer in Write(): this ends both.
-      if (!member->mailbox.Put(shared)) member->context->TryCancel();
-    }
-  }
-
   std::mutex mutex_;
   std::map<std::string, Room> rooms_;  // guarded by mutex_
 };
@@ -103,45 +89,40 @@ class ChatService final : public Chat::Service {
   using Stream = grpc::ServerReaderWriter<TalkResponse, TalkRequest>;
 
   grpc::Status Talk(grpc::ServerContext* context, Stream* stream) override {
-    TalkRequest request;
-    if (!stream->Read(&request)) return grpc::Status::OK;
-    if (!request.has_join()) {
-      return {StatusCode::FAILED_PRECONDITION, "join: must come first"};
-    }
-    const Join join = request.join();
-    grpc::Status status = CheckSize("room", join.room(), kMaxName);
-    if (status.ok()) status = CheckSize("name", join.name(), kMaxName);
-    if (!status.ok()) return status;
-
-    Member member{context, {}};
-    std::thread writer([&] {
-      while (const Event event = member.mailbox.Take()) {
-        if (!stream->Write(*event)) return;
-      }
-    });
-    if (rooms_.Enter(join, &member)) {
-      status = Listen(join, stream);
-      rooms_.Leave(join);
-    } else {
-      status = {StatusCode::ALREADY_EXISTS, "name: is taken in this room"};
-    }
-    member.mailbox.Close();
-    writer.join();
-    return status;
+    // TODO 5: read the first message; refuse what is no join (task 1).
+    // TODO 6: refuse a room or name that is empty or too long (task 1).
+    // TODO 7: make a Member, and a thread that takes events out of its mailbox
+    // and writes them, as long as there are any and Write() is true (task 1).
+    // TODO 8: Enter() the room, Listen() to the member, and Leave() (task 1).
+    // TODO 9: refuse a name that is taken in the room (task 2).
+    // TODO 10: let the thread write what still waits, and join() it (task 1).
+    return {StatusCode::UNIMPLEMENTED, "TODO 5: Talk"};
   }
 
   // Says what the member says, until it is silent for good or makes a mistake.
   grpc::Status Listen(const Join& join, Stream* stream) {
-    TalkRequest request;
-    while (stream->Read(&request)) {
-      if (request.has_join()) {
-        return {StatusCode::FAILED_PRECONDITION, "join: only once in a call"};
-      }
-      const grpc::Status status = CheckSize("text", request.text(), kMaxText);
-      if (!status.ok()) return status;
-      rooms_.Say(join, request.text());
-    }
-    return grpc::Status::OK;
+    // TODO 11: read until there is no more, and Say() each text (task 1).
+    // TODO 12: refuse a second join (task 1).
+    // TODO 13: refuse a text that is empty or too long (task 1).
+    return {StatusCode::UNIMPLEMENTED, "TODO 11: Listen"};
+  }
+
+  // INVALID_ARGUMENT unless the name of a room or a member is a good one.
+  static grpc::Status CheckName(const std::string& field,
+                                const std::string& name) {
+    return CheckSize(field, name, 64);
+  }
+
+  // INVALID_ARGUMENT unless somebody may say this.
+  static grpc::Status CheckText(const std::string& text) {
+    return CheckSize("text", text, 4'000);
+  }
+
+  static grpc::Status CheckSize(const std::string& field,
+                                const std::string& value, std::size_t limit) {
+    if (!value.empty() && value.size() <= limit) return grpc::Status::OK;
+    return {StatusCode::INVALID_ARGUMENT,
+            field + ": must have 1 to " + std::to_string(limit) + " bytes"};
   }
 
   Rooms rooms_;

@@ -26,25 +26,32 @@ using workshop::chat::v1::Join;
 using workshop::chat::v1::TalkRequest;
 using workshop::chat::v1::TalkResponse;
 
-constexpr std::size_t kMaxName = 64;
-constexpr std::size_t kMaxText = 4'000;
-
-// INVALID_ARGUMENT unless `value` has from 1 to `limit` bytes.
-grpc::Status CheckSize(const std::string& field, const std::string& value,
-                       std::size_t limit) {
-  if (!value.empty() && value.size() <= limit) return grpc::Status::OK;
-  return {StatusCode::INVALID_ARGUMENT,
-          field + ": must have 1 to " + std::to_string(limit) + " bytes"};
-}
-
 // Somebody in a room: a call, and what waits to be written to it.
 struct Member {
   grpc::ServerContext* context;
   Mailbox mailbox;
 };
 
-// Who is in which room. Everything that happens in one happens under the lock,
-// which makes it one order for all; nothing under the lock waits for a member.
+// Who is in a room, and what has happened there so far.
+struct Room {
+  std::int64_t last_sequence = 0;
+  std::map<std::string, Member*> members;
+
+  // Completes the event and puts it into the mailbox of every member.
+  void Publish(const std::string& sender, TalkResponse event) {
+    event.set_sequence(++last_sequence);
+    event.set_sender(sender);
+    *event.mutable_time() = TimeUtil::GetCurrentTime();
+    const auto shared = std::make_shared<const TalkResponse>(std::move(event));
+    for (const auto& [name, member] : members) {
+      // Its handler waits in Read() and its writer in Write(): this ends both.
+      if (!member->mailbox.Put(shared)) member->context->TryCancel();
+    }
+  }
+};
+
+// All rooms. What happens in them happens under one lock, so that all members
+// hear it in one order; nothing under the lock waits for a member.
 class Rooms {
  public:
   // Adds `member` to the room, and tells all. False if the name is taken.
@@ -54,7 +61,7 @@ class Rooms {
     if (!room.members.emplace(join.name(), member).second) return false;
     TalkResponse event;
     event.mutable_joined();
-    Publish(room, join.name(), std::move(event));
+    room.Publish(join.name(), std::move(event));
     return true;
   }
 
@@ -63,7 +70,7 @@ class Rooms {
     const std::lock_guard lock(mutex_);
     TalkResponse event;
     event.set_text(text);
-    Publish(rooms_.at(join.room()), join.name(), std::move(event));
+    rooms_.at(join.room()).Publish(join.name(), std::move(event));
   }
 
   // Tells all that the member leaves, itself too, and removes it.
@@ -72,29 +79,12 @@ class Rooms {
     Room& room = rooms_.at(join.room());
     TalkResponse event;
     event.mutable_left();
-    Publish(room, join.name(), std::move(event));
+    room.Publish(join.name(), std::move(event));
     room.members.erase(join.name());
     if (room.members.empty()) rooms_.erase(join.room());
   }
 
  private:
-  struct Room {
-    std::int64_t last_sequence = 0;
-    std::map<std::string, Member*> members;
-  };
-
-  // Completes the event and puts it into the mailbox of every member.
-  void Publish(Room& room, const std::string& sender, TalkResponse event) {
-    event.set_sequence(++room.last_sequence);
-    event.set_sender(sender);
-    *event.mutable_time() = TimeUtil::GetCurrentTime();
-    const auto shared = std::make_shared<const TalkResponse>(std::move(event));
-    for (const auto& [name, member] : room.members) {
-      // Its handler waits in Read() and its writer in Write(): this ends both.
-      if (!member->mailbox.Put(shared)) member->context->TryCancel();
-    }
-  }
-
   std::mutex mutex_;
   std::map<std::string, Room> rooms_;  // guarded by mutex_
 };
@@ -109,8 +99,8 @@ class ChatService final : public Chat::Service {
       return {StatusCode::FAILED_PRECONDITION, "join: must come first"};
     }
     const Join join = request.join();
-    grpc::Status status = CheckSize("room", join.room(), kMaxName);
-    if (status.ok()) status = CheckSize("name", join.name(), kMaxName);
+    grpc::Status status = CheckName("room", join.room());
+    if (status.ok()) status = CheckName("name", join.name());
     if (!status.ok()) return status;
 
     Member member{context, {}};
@@ -125,7 +115,7 @@ class ChatService final : public Chat::Service {
     } else {
       status = {StatusCode::ALREADY_EXISTS, "name: is taken in this room"};
     }
-    member.mailbox.Close();
+    member.mailbox.Close();  // what waits in it is still written
     writer.join();
     return status;
   }
@@ -137,11 +127,29 @@ class ChatService final : public Chat::Service {
       if (request.has_join()) {
         return {StatusCode::FAILED_PRECONDITION, "join: only once in a call"};
       }
-      const grpc::Status status = CheckSize("text", request.text(), kMaxText);
+      const grpc::Status status = CheckText(request.text());
       if (!status.ok()) return status;
       rooms_.Say(join, request.text());
     }
     return grpc::Status::OK;
+  }
+
+  // INVALID_ARGUMENT unless the name of a room or a member is a good one.
+  static grpc::Status CheckName(const std::string& field,
+                                const std::string& name) {
+    return CheckSize(field, name, 64);
+  }
+
+  // INVALID_ARGUMENT unless somebody may say this.
+  static grpc::Status CheckText(const std::string& text) {
+    return CheckSize("text", text, 4'000);
+  }
+
+  static grpc::Status CheckSize(const std::string& field,
+                                const std::string& value, std::size_t limit) {
+    if (!value.empty() && value.size() <= limit) return grpc::Status::OK;
+    return {StatusCode::INVALID_ARGUMENT,
+            field + ": must have 1 to " + std::to_string(limit) + " bytes"};
   }
 
   Rooms rooms_;
