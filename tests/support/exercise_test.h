@@ -13,9 +13,12 @@
 #include <memory>
 #include <optional>
 #include <random>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "tests/support/conversation.h"
 #include "tests/support/process.h"
 #include "tests/support/server_process.h"
 #include "tests/support/suite.h"
@@ -29,6 +32,11 @@ struct Outcome {
   grpc::Status status;
   Response response;
 };
+
+// "a: 7, b: 0": unlike protobuf's own text in one line, with the fields that
+// are zero, since a zero is often what matters, and without the middle of a
+// long text.
+std::string TextOf(const google::protobuf::Message& message);
 
 // A run of a learner's client and what it printed.
 struct ClientRun {
@@ -106,12 +114,59 @@ class ExerciseTest : public ::testing::Test {
                  mentions);
   }
 
+  // --- Conversations with the learner's server.
+
+  // Says what the test does, in a line: "anna says \"hello\"". All of these are
+  // what was sent, if a conversation fails.
+  void Did(std::string step) { did_.push_back(std::move(step)); }
+
+  // The next message of a conversation, which must come in time.
+  template <class Request, class Response>
+  Response Next(Conversation<Request, Response>& conversation) {
+    const std::chrono::milliseconds limit = Patience(kCallLimit);
+    std::optional<Response> response = conversation.Next(limit);
+    if (!response) FailConversation(conversation, limit);
+    return *std::move(response);
+  }
+
+  // The conversation ends, in time, with one of `codes`, and unless that is OK
+  // with a message that says something and contains `mentions` as a word.
+  // Messages that have not been taken do not matter.
+  template <class Request, class Response>
+  void ExpectEnd(Conversation<Request, Response>& conversation,
+                 const std::set<grpc::StatusCode>& codes,
+                 const std::string& mentions = "") {
+    const std::chrono::milliseconds limit = Patience(kCallLimit);
+    const std::optional<grpc::Status> status = conversation.End(limit);
+    if (!status || !codes.contains(status->error_code())) {
+      FailConversation(conversation, limit);
+    }
+    if (status->ok()) return;
+    CheckMessage(*status, mentions);
+  }
+
+  // Fails the test because of what a conversation has brought, which is what
+  // was taken last and then `what`.
+  template <class Request, class Response>
+  [[noreturn]] void FailConversation(
+      Conversation<Request, Response>& conversation, const std::string& what) {
+    FailConversation(conversation.who(), Texts(conversation), what,
+                     conversation.status(), /*too_slow=*/false);
+  }
+
   // --- The learner's client.
 
   // Runs the client with `arguments`, for at most kCallLimit. `scene` says
   // what it will meet: "the server answers NOT_FOUND".
   ClientRun RunClient(std::vector<std::string> arguments,
                       const std::string& scene);
+
+  // The same in two steps, for a test that talks with the client meanwhile, by
+  // client().Write() and WaitForLine(). Its stdin stays open.
+  void StartClient(std::vector<std::string> arguments,
+                   const std::string& scene);
+  Process& client() { return *client_; }
+  ClientRun EndOfClient();
 
   // Fails the test unless `holds`, with the whole run as what came back.
   void ExpectOf(const ClientRun& run, bool holds);
@@ -131,6 +186,36 @@ class ExerciseTest : public ::testing::Test {
   static std::string DescribeCall(const std::string& name,
                                   const google::protobuf::Message& request,
                                   std::chrono::milliseconds limit);
+  // What the conversation has brought, in a line each.
+  template <class Request, class Response>
+  static std::vector<std::string> Texts(
+      const Conversation<Request, Response>& conversation) {
+    std::vector<std::string> texts;
+    for (const Response& response : conversation.taken()) {
+      texts.push_back(TextOf(response));
+    }
+    return texts;
+  }
+  // Fails the test since a conversation has ended, or brought nothing in time.
+  template <class Request, class Response>
+  [[noreturn]] void FailConversation(
+      Conversation<Request, Response>& conversation,
+      std::chrono::milliseconds limit) {
+    const std::optional<grpc::Status> status = conversation.status();
+    FailConversation(conversation.who(), Texts(conversation),
+                     DescribeEnd(status, limit), status, !status);
+  }
+  [[noreturn]] void FailConversation(const std::string& who,
+                                     const std::vector<std::string>& heard,
+                                     const std::string& what,
+                                     const std::optional<grpc::Status>& status,
+                                     bool too_slow);
+  static std::string DescribeEnd(const std::optional<grpc::Status>& status,
+                                 std::chrono::milliseconds limit);
+  // The message of a refusal says something and contains `mentions`.
+  void CheckMessage(const grpc::Status& status, const std::string& mentions);
+  void StartClient(std::vector<std::string> arguments, const std::string& scene,
+                   bool keep_stdin_open);
   void CheckResponse(const std::string& sent, const grpc::Status& status,
                      const google::protobuf::Message& response,
                      const google::protobuf::Message& expected);
@@ -153,8 +238,12 @@ class ExerciseTest : public ::testing::Test {
   std::string usual_cause_;
   std::map<grpc::StatusCode, std::string> cause_by_code_;
   std::map<int, std::string> cause_by_signal_;
+  std::vector<std::string> did_;
   std::unique_ptr<ServerProcess> server_;
   std::shared_ptr<grpc::Channel> channel_;
+  std::unique_ptr<Process> client_;
+  std::string client_sent_;
+  std::chrono::steady_clock::time_point client_start_;
 };
 
 }  // namespace workshop::testing
