@@ -125,7 +125,10 @@ class ExerciseTest : public ::testing::Test {
   Response Next(Conversation<Request, Response>& conversation) {
     const std::chrono::milliseconds limit = Patience(kCallLimit);
     std::optional<Response> response = conversation.Next(limit);
-    if (!response) FailConversation(conversation, limit);
+    if (!response) {
+      const std::optional<grpc::Status> status = conversation.status();
+      FailConversation(conversation, DescribeEnd(status, limit), !status);
+    }
     return *std::move(response);
   }
 
@@ -139,19 +142,24 @@ class ExerciseTest : public ::testing::Test {
     const std::chrono::milliseconds limit = Patience(kCallLimit);
     const std::optional<grpc::Status> status = conversation.End(limit);
     if (!status || !codes.contains(status->error_code())) {
-      FailConversation(conversation, limit);
+      FailConversation(conversation, DescribeEnd(status, limit), !status);
     }
     if (status->ok()) return;
-    CheckMessage(*status, mentions);
+    CheckMessage(did_, *status, mentions);
   }
 
-  // Fails the test because of what a conversation has brought, which is what
-  // was taken last and then `what`.
+  // Fails the test because of what a conversation has brought: the messages
+  // that were taken last, and then `what`.
   template <class Request, class Response>
   [[noreturn]] void FailConversation(
-      Conversation<Request, Response>& conversation, const std::string& what) {
-    FailConversation(conversation.who(), Texts(conversation), what,
-                     conversation.status(), /*too_slow=*/false);
+      Conversation<Request, Response>& conversation, const std::string& what,
+      bool too_slow = false) {
+    std::vector<std::string> heard;
+    for (const Response& response : conversation.taken()) {
+      heard.push_back(TextOf(response));
+    }
+    FailConversation(conversation.who(), heard, what, conversation.status(),
+                     too_slow);
   }
 
   // --- The learner's client.
@@ -186,25 +194,6 @@ class ExerciseTest : public ::testing::Test {
   static std::string DescribeCall(const std::string& name,
                                   const google::protobuf::Message& request,
                                   std::chrono::milliseconds limit);
-  // What the conversation has brought, in a line each.
-  template <class Request, class Response>
-  static std::vector<std::string> Texts(
-      const Conversation<Request, Response>& conversation) {
-    std::vector<std::string> texts;
-    for (const Response& response : conversation.taken()) {
-      texts.push_back(TextOf(response));
-    }
-    return texts;
-  }
-  // Fails the test since a conversation has ended, or brought nothing in time.
-  template <class Request, class Response>
-  [[noreturn]] void FailConversation(
-      Conversation<Request, Response>& conversation,
-      std::chrono::milliseconds limit) {
-    const std::optional<grpc::Status> status = conversation.status();
-    FailConversation(conversation.who(), Texts(conversation),
-                     DescribeEnd(status, limit), status, !status);
-  }
   [[noreturn]] void FailConversation(const std::string& who,
                                      const std::vector<std::string>& heard,
                                      const std::string& what,
@@ -213,9 +202,12 @@ class ExerciseTest : public ::testing::Test {
   static std::string DescribeEnd(const std::optional<grpc::Status>& status,
                                  std::chrono::milliseconds limit);
   // The message of a refusal says something and contains `mentions`.
-  void CheckMessage(const grpc::Status& status, const std::string& mentions);
+  void CheckMessage(const std::vector<std::string>& sent,
+                    const grpc::Status& status, const std::string& mentions);
+  // How the server has ended, if it has. One that dies breaks the calls first.
+  std::optional<Exit> EndOfServer(const std::optional<grpc::Status>& status);
   void StartClient(std::vector<std::string> arguments, const std::string& scene,
-                   bool keep_stdin_open);
+                   Process::Options options);
   void CheckResponse(const std::string& sent, const grpc::Status& status,
                      const google::protobuf::Message& response,
                      const google::protobuf::Message& expected);

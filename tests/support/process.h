@@ -92,6 +92,12 @@ class Process {
   std::optional<std::string> WaitForLine(const std::string& prefix,
                                          std::chrono::milliseconds limit);
 
+  // Waits until `count` lines of stderr contain `text`. False if the program
+  // ended, closed its stderr, or took longer than `limit`. Only the first
+  // 10,000 lines are looked at.
+  bool WaitForLog(const std::string& text, std::chrono::milliseconds limit,
+                  int count = 1);
+
   // Gives the program `text` to read on stdin. Does not wait until it does.
   void Write(const std::string& text);
 
