@@ -823,13 +823,16 @@ class Task4_Client : public ExerciseTest {
   // Types a line.
   void Type(const std::string& line) { client().Write(line + "\n"); }
 
-  // The client prints `line` while its stdin is open.
-  void ExpectPrints(const std::string& line) {
+  // The client prints `line` while its stdin is open, as it has promised.
+  void ExpectPrints(const std::string& promise, const std::string& line) {
+    Promises(promise);
     const milliseconds limit = Patience(kCallLimit);
     if (client().WaitForLine(line, limit) == "") return;
     client().CloseStdin();
     const ClientRun run = EndOfClient();
-    promise_line_ = line;
+    Promises(promise + fmt::format(" Here: the line \"{}\", while its stdin "
+                                   "is still open.",
+                                   line));
     ExpectOf(run, false);
   }
 
@@ -852,10 +855,170 @@ class Task4_Client : public ExerciseTest {
 
   const std::string room_ = fmt::format("room{}", Random(1'000, 999'999));
   const std::string name_ = fmt::format("anna{}", Random(1'000, 999'999));
-  std::string promise_line_;
   FakeChat chat_;
   FakeServer server_{&chat_};
 };
+
+TEST_F(Task4_Client, SaysWhatIsTyped) {
+  const std::string promise =
+      "The client joins ROOM as NAME, sends each line of its stdin as soon as "
+      "it is complete, but for empty lines, and prints what comes meanwhile.";
+  Usually(
+      "The join is not the first message, or a thread is missing: one reads "
+      "stdin and writes to the stream, another reads from the stream and "
+      "prints. Printed lines must be flushed: std::endl.");
+  Start("two lines and an empty one are typed, and echoed by the server");
+  const std::string first = Word(), second = Word() + " and more";
+  std::vector<std::string> expected = {TextOf(JoinRequest(room_, name_))};
+  for (const std::string& text : {first, second}) {
+    Type(text);
+    ExpectPrints(promise, name_ + ": " + text);
+    Type("");
+    expected.push_back(TextOf(TextRequest(text)));
+  }
+  client().CloseStdin();
+  const ClientRun run = EndOfClient();
+  ExpectOf(run, run.exit == Exit{0, 0});
+  const std::vector<std::string> actual = chat_.call().requests;
+  if (actual == expected) return;
+  Usually("An empty line is sent, a line twice, or with its newline.");
+  std::vector<std::string> came_back = {"the server got:"};
+  came_back.insert(came_back.end(), actual.begin(), actual.end());
+  Fail(grader::v1::FAIL, {run.sent}, came_back);
+}
+
+TEST_F(Task4_Client, PrintsWhatHappensWhileNobodyTypes) {
+  const std::string promise =
+      "The client prints what happens as soon as it comes, each event in a "
+      "line on stdout: \"SENDER: TEXT\", \"* SENDER joined\", \"* SENDER "
+      "left\".";
+  Usually(
+      "The client waits for a line to be typed before it looks what has come, "
+      "or prints in other words, or without std::endl.");
+  const std::string ben = Word(), text = Word() + " and more";
+  chat_.first = {Joined(ben), Said(ben, text), Left(ben)};
+  Start(
+      fmt::format("nobody types; the server tells that {} joins, says \"{}\" "
+                  "and leaves",
+                  ben, text));
+  ExpectPrints(promise, fmt::format("* {} joined", ben));
+  ExpectPrints(promise, fmt::format("{}: {}", ben, text));
+  ExpectPrints(promise, fmt::format("* {} left", ben));
+  client().CloseStdin();
+  const ClientRun run = EndOfClient();
+  Usually("Something else is printed on stdout, or a line twice.");
+  ExpectOf(run,
+           run.exit == Exit{0, 0} &&
+               run.out == fmt::format("* {0} joined\n{0}: {1}\n* {0} left\n",
+                                      ben, text));
+}
+
+TEST_F(Task4_Client, HalfClosesAtTheEndOfItsInput) {
+  Promises(
+      "At the end of stdin the client half-closes, prints what still comes "
+      "until the server has ended the call, and exits with 0.");
+  Usually(
+      "The call is cancelled or left when the input ends. WritesDone() says "
+      "that no more will be written; go on reading until Read() is false.");
+  const std::string word = Word(), rest = Word(), ben = Word();
+  for (int i = 0; i < 50; ++i) chat_.last.push_back(Said(ben, rest));
+  chat_.last.push_back(Left(name_));
+  Start(
+      fmt::format("one line is typed, without a newline at its end, and "
+                  "stdin ends; the server says {} lines more",
+                  chat_.last.size()));
+  client().Write(word);
+  client().CloseStdin();
+  const ClientRun run = EndOfClient();
+  if (!run.exit) {
+    Usually(
+        "The half-close is missing: without WritesDone() the server waits for "
+        "more texts, and the client for the end of the call.");
+  }
+  std::string expected = name_ + ": " + word + "\n";
+  for (int i = 0; i < 50; ++i) expected += ben + ": " + rest + "\n";
+  expected += fmt::format("* {} left\n", name_);
+  ExpectOf(run, run.exit == Exit{0, 0} && run.out == expected);
+}
+
+TEST_F(Task4_Client, ReportsARefusalWhileNobodyTypes) {
+  Usually(
+      "One thread still waits for a line, so that the program does not end: "
+      "Lines::Stop() ends that, once Read() is false.");
+  for (const int messages : {1, 2}) {
+    // Any from NOT_FOUND to FAILED_PRECONDITION.
+    const auto code = static_cast<StatusCode>(Random(5, 9));
+    Promises(fmt::format(
+        "If the server ends the call, the client ends too, though its stdin is "
+        "still open: with the name of the code, {}, on stderr and status 1.",
+        CodeName(code)));
+    chat_.ends_after = messages;
+    chat_.status = {code, "not today"};
+    Start(fmt::format("its stdin stays open; the server answers {} with {}",
+                      messages == 1 ? "the join" : "the first text",
+                      CodeName(code)));
+    if (messages == 2) Type(Word());
+    ExpectReported(EndOfClient(), code);
+  }
+}
+
+TEST_F(Task4_Client, ReportsAServerThatIsNotThere) {
+  Promises(
+      "Without a server the client says UNAVAILABLE on stderr and exits with "
+      "1, though its stdin is open.");
+  StartClient(
+      {"--address", "unix:no_server.sock", "--room", room_, "--name", name_},
+      "nobody listens there");
+  const ClientRun run = EndOfClient();
+  if (!run.exit) {
+    Usually(
+        "The client waits for a line to be typed, or for a server that will "
+        "not come: set_wait_for_ready(true), or WaitForConnected().");
+  }
+  ExpectReported(run, StatusCode::UNAVAILABLE);
+}
+
+TEST_F(Task4_Client, EndsWithinItsTimeout) {
+  Promises(
+      "`--timeout` is the deadline of the whole conversation: when it has "
+      "passed, the client says DEADLINE_EXCEEDED on stderr and exits with 1.");
+  chat_.answers = false;
+  Start("its stdin stays open; the server never says anything",
+        {"--timeout", "0.3"});
+  const ClientRun run = EndOfClient();
+  if (!run.exit) {
+    Usually(
+        "The context has no deadline, or not the one that was asked for: then "
+        "Read() waits for ever.");
+  }
+  ExpectReported(run, StatusCode::DEADLINE_EXCEEDED);
+  // Told by the deadline that the server has seen, and not by how long the
+  // client took: that depends on how busy the machine is.
+  const std::chrono::duration<double> left = chat_.call().left;
+  if (left < milliseconds(500)) return;
+  Usually("The deadline is always the same, whatever --timeout says.");
+  Fail(grader::v1::FAIL, {run.sent},
+       {fmt::format("the server was called with {:.2g} s left", left.count())});
+}
+
+TEST_F(Task4_Client, RejectsBadUsage) {
+  Promises(
+      "Without a room or a name the client calls nothing, says why on stderr, "
+      "and exits with 2.");
+  const std::vector<std::string> mistakes[] = {
+      {}, {"--room", room_}, {"--name", name_}};
+  for (std::vector<std::string> arguments : mistakes) {
+    arguments.insert(arguments.begin(), {"--address", server_.address()});
+    const ClientRun run = RunClient(arguments, "");
+    Usually(run.exit == Exit{1, 0}
+                ? "1 says that a call has failed. workshop::ParseFlags() "
+                  "returns what bad usage exits with: kBadUsage, which is 2."
+                : "The arguments are used as they come. CLI11 can check them: "
+                  "required().");
+    ExpectOf(run, run.exit == Exit{2, 0} && run.out.empty() &&
+                      !run.err.empty() && chat_.call().requests.empty());
+  }
+}
 
 }  // namespace
 }  // namespace workshop::testing
