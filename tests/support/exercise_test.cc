@@ -4,6 +4,7 @@
 #include <google/protobuf/descriptor.h>
 #include <google/protobuf/text_format.h>
 #include <google/protobuf/util/message_differencer.h>
+#include <grpc/grpc.h>
 #include <signal.h>
 
 #include <cctype>
@@ -138,6 +139,9 @@ ExerciseTest::ExerciseTest() {
   const std::string name =
       std::string(test.test_suite_name()) + "." + test.name();
   random_.seed(Settings().seed ^ std::hash<std::string>()(name));
+  // For good: after a write that had to wait, the grpc_shutdown() of the last
+  // channel takes up to 10 s, and this process ends without one.
+  grpc_init();
   // Sockets have names relative to it: an absolute one may be too long.
   std::filesystem::current_path(directory_.path());
 }
