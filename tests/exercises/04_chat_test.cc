@@ -142,15 +142,20 @@ class ServerTest : public ExerciseTest {
     member.HalfClose();
   }
 
+  // Makes ExpectHears() look at the numbers too, in a test that is about them:
+  // a mistake in them is told there, and not everywhere.
+  void NumbersMatter() { numbers_matter_ = true; }
+
   // The next event that the member gets is this one.
   void ExpectHears(Member& member, std::int64_t number,
                    const std::string& what) {
     const TalkResponse event = Next(member);
-    if (event.sequence() == number && WhatHappened(event) == what) return;
-    const std::string shown =
+    const bool is_next = !numbers_matter_ || event.sequence() == number;
+    if (is_next && WhatHappened(event) == what) return;
+    std::string promised =
         what.size() > 100 ? what.substr(0, 50) + "..." : what;
-    FailConversation(member, fmt::format("where the promise is number {}, {}",
-                                         number, shown));
+    if (numbers_matter_) promised = fmt::format("{}, {}", number, promised);
+    FailConversation(member, "where the promise is: " + promised);
   }
 
   // The member leaves by half-close, and hears so in the end.
@@ -171,6 +176,9 @@ class ServerTest : public ExerciseTest {
     }
     ExpectEnd(*member, {code}, mentions);
   }
+
+ private:
+  bool numbers_matter_ = false;
 };
 
 class Task1_TheRoom : public ServerTest {
@@ -190,7 +198,7 @@ class Task1_TheRoom : public ServerTest {
 TEST_F(Task1_TheRoom, TellsAMemberThatItHasJoined) {
   Promises(
       "Who joins is told so by the first event of its call: `joined`, with its "
-      "own name as sender. In a new room that is number 1.");
+      "own name as sender.");
   Join(Name("room"), Name("anna"), 1);
 }
 
@@ -217,6 +225,7 @@ TEST_F(Task1_TheRoom, TellsEverybodyWhatIsSaid) {
 }
 
 TEST_F(Task1_TheRoom, NumbersWhatHappensInARoom) {
+  NumbersMatter();
   Promises(
       "The events of a room are numbered 1, 2, 3 and so on, whatever they are "
       "and whoever has caused them.");
@@ -268,6 +277,7 @@ TEST_F(Task1_TheRoom, TellsTheTime) {
 }
 
 TEST_F(Task1_TheRoom, KeepsRoomsApart) {
+  NumbersMatter();
   Promises(
       "A room hears nothing of another one. Each has its own members, so that "
       "a name can be taken once in each, and its own numbers.");
@@ -495,6 +505,7 @@ TEST_F(Task2_ComingAndGoing, TellsTheRoomOfAMemberThatIsRefused) {
 }
 
 TEST_F(Task2_ComingAndGoing, ForgetsAnEmptyRoom) {
+  NumbersMatter();
   Promises(
       "A room is there as long as somebody is in it. Who joins one that all "
       "have left finds a new room, which counts from 1.");
@@ -525,6 +536,7 @@ class Task3_ManyMembers : public ServerTest {
  protected:
   void SetUp() override {
     ServerTest::SetUp();
+    NumbersMatter();
     Usually(
         "Whoever publishes waits for somebody, in Write() or for a lock that "
         "is held meanwhile. Let each member have a thread that writes to it, "
