@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 #include <google/protobuf/descriptor.h>
 #include <google/protobuf/text_format.h>
+#include <google/protobuf/timestamp.pb.h>
 #include <google/protobuf/util/message_differencer.h>
+#include <google/protobuf/util/time_util.h>
 #include <grpc/grpc.h>
 #include <signal.h>
 
@@ -19,6 +21,8 @@ namespace workshop::testing {
 namespace {
 
 using google::protobuf::Message;
+using google::protobuf::Timestamp;
+using google::protobuf::util::TimeUtil;
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 using workshop::grader::v1::CRASH;
@@ -112,7 +116,9 @@ std::string TextOf(const Message& message) {
       const Message& inner =
           index < 0 ? reflection.GetMessage(message, &field)
                     : reflection.GetRepeatedMessage(message, &field, index);
-      text += "{" + TextOf(inner) + "}";
+      const auto* const time = dynamic_cast<const Timestamp*>(&inner);
+      text += time != nullptr ? TimeUtil::ToString(*time)
+                              : "{" + TextOf(inner) + "}";
     } else {
       std::string value;
       google::protobuf::TextFormat::PrintFieldValueToString(message, &field,
@@ -282,7 +288,7 @@ void ExerciseTest::FailConversation(const std::string& who,
     LosePatience();
   }
   std::vector<std::string> came_back = {
-      who + (heard.empty() ? ": nothing" : " got, at last:")};
+      who + (heard.empty() ? " got no message" : " got, at last:")};
   came_back.insert(came_back.end(), heard.begin(), heard.end());
   came_back.push_back(what);
   if (const auto exit = EndOfServer(status)) {

@@ -34,8 +34,8 @@ struct Outcome {
 };
 
 // "a: 7, b: 0": unlike protobuf's own text in one line, with the fields that
-// are zero, since a zero is often what matters, and without the middle of a
-// long text.
+// are zero, since a zero is often what matters, times as people write them, and
+// without the middle of a long text.
 std::string TextOf(const google::protobuf::Message& message);
 
 // A run of a learner's client and what it printed.
