@@ -31,6 +31,7 @@ endfunction()
 # programs and the suite link CONTRACTS, the contracts of this exercise; the
 # programs alone link LIBRARIES.
 function(workshop_exercise name)
+  set_property(GLOBAL APPEND PROPERTY WORKSHOP_EXERCISES ${name})
   cmake_parse_arguments(PARSE_ARGV 1 arg "" CONTRACTS LIBRARIES)
   set(programs ${arg_UNPARSED_ARGUMENTS} LIBRARIES ${arg_LIBRARIES}
                ${arg_CONTRACTS})
