@@ -25,7 +25,8 @@ endfunction()
 # Builds the learner's programs of exercises/NN_topic, the suite that grades
 # them, tests/exercises/NN_topic_test.cc, and what proves that suite. The
 # programs and the suite link CONTRACTS, the contracts of this exercise; the
-# programs alone link LIBRARIES.
+# programs alone link LIBRARIES. What else the suite needs,
+# tests/exercises/NN_topic/CMakeLists.txt builds, if there is one.
 function(workshop_exercise name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" CONTRACTS LIBRARIES)
   set(programs ${arg_UNPARSED_ARGUMENTS} LIBRARIES ${arg_LIBRARIES}
@@ -38,6 +39,9 @@ function(workshop_exercise name)
                             ${PROJECT_BINARY_DIR}/tests/exercises)
   target_link_libraries(${name}_test PRIVATE ${arg_CONTRACTS} workshop_suite)
   target_precompile_headers(${name}_test REUSE_FROM workshop_contracts)
+  if(EXISTS ${PROJECT_SOURCE_DIR}/tests/exercises/${name}/CMakeLists.txt)
+    add_subdirectory(tests/exercises/${name})
+  endif()
   if(WORKSHOP_PROOFS)
     workshop_proofs(${name} ${programs})
   endif()
