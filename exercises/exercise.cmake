@@ -86,7 +86,8 @@ endfunction()
 #
 # Builds what proves the suite of exercises/NN_topic and registers the proofs
 # as tests: the skeleton fails every test, the solution passes every one, each
-# mutant is caught by the test that it names, each alternative passes.
+# mutant is caught by the test that it names, each alternative passes, and each
+# worthless answer, where an exercise has such, earns nothing.
 function(workshop_proofs name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "" LIBRARIES)
   set(names ${arg_UNPARSED_ARGUMENTS})
@@ -113,7 +114,7 @@ function(workshop_proofs name)
   # it does wrong, a sanitizer would see first.
   set(kinds alternatives)
   if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang" AND NOT WORKSHOP_SANITIZE)
-    list(APPEND kinds mutants)
+    list(APPEND kinds mutants worthless)
   endif()
   foreach(kind ${kinds})
     file(GLOB patches ${PROJECT_SOURCE_DIR}/tests/${kind}/${name}/*.patch)
@@ -133,6 +134,8 @@ function(workshop_proofs name)
       set(expectation --expect pass)
       if(kind STREQUAL mutants)
         set(expectation --expect caught --mutant ${patch})
+      elseif(kind STREQUAL worthless)
+        set(expectation --expect nothing)
       endif()
       add_test(NAME ${name}/${kind}/${variant} COMMAND ${prove} ${expectation}
                                                        ${programs})

@@ -1,5 +1,5 @@
-// Tests that tell a correct TransferService from a broken one, promise by
-// promise. README.md has the promises.
+// Tells a correct TransferService from a broken one, promise by promise of
+// README.md.
 
 #include "exercises/05_write_the_tests/transfer_service.h"
 
@@ -33,14 +33,14 @@ using testing::Not;
 using testing::Return;
 using testing::Throw;
 
-constexpr std::int64_t kDailyLimit = 1'000'000;
-
 // Each test has a service of its own, and three accounts.
 class TransferServiceTest : public testing::Test {
  protected:
+  static constexpr std::int64_t kDailyLimit = 1'000'000;
+
   TransferServiceTest() {
-    repository_.SetBalance("ada", 5'000'000);
-    repository_.SetBalance("grace", 5'000'000);
+    repository_.SetBalance("ada", 5 * kDailyLimit);
+    repository_.SetBalance("grace", 5 * kDailyLimit);
     repository_.SetBalance("linus", 0);
   }
 
@@ -80,7 +80,7 @@ class TransferServiceTest : public testing::Test {
 
 TEST_F(TransferServiceTest, MovesTheMoney) {
   EXPECT_EQ(Transfer("ada", "linus", 700, "key"), StatusCode::OK);
-  EXPECT_EQ(Balance("ada"), 4'999'300);
+  EXPECT_EQ(Balance("ada"), 5 * kDailyLimit - 700);
   EXPECT_EQ(Balance("linus"), 700);
 }
 
@@ -158,8 +158,8 @@ TEST_F(TransferServiceTest, OverdrawsNoAccount) {
 TEST_F(TransferServiceTest, ARefusalChangesNothing) {
   EXPECT_NE(Transfer("ada", "grace", kDailyLimit + 1, "key 1"), StatusCode::OK);
   EXPECT_NE(Transfer("linus", "grace", 700, "key 2"), StatusCode::OK);
-  EXPECT_EQ(Balance("ada"), 5'000'000);
-  EXPECT_EQ(Balance("grace"), 5'000'000);
+  EXPECT_EQ(Balance("ada"), 5 * kDailyLimit);
+  EXPECT_EQ(Balance("grace"), 5 * kDailyLimit);
   EXPECT_EQ(Balance("linus"), 0);
 
   // Nor is a key used up: once there is money, the same request is right.
