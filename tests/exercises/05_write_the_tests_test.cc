@@ -73,6 +73,10 @@ struct TestRun {
   bool Passed() const {
     return exit == Exit{0, 0} && tests && FirstFailure() == nullptr;
   }
+  std::string StillRunning() const {
+    return fmt::format("your tests were still running after {} s{}",
+                       kCallLimit.count(), InLastTest());
+  }
   std::string InLastTest() const {
     return last_test.empty() ? "" : ", in " + last_test;
   }
@@ -199,36 +203,35 @@ class WriteTheTests : public ExerciseTest {
     ASSERT_FALSE(services.empty());
     const std::vector<TestRun> runs = RunOn(services);
     std::size_t missed = 0;
+    std::string passed;
     for (const TestRun& run : runs) {
+      const std::string sent = Sent(run, services.size());
       if (!run.exit) {
         Usually(
             "A test waits for what a broken service never does. Give every "
             "wait a limit: a test that hangs tells nobody why.");
-        Fail(TIMEOUT, {Sent(run, services.size())},
-             {"your tests were still running after 5 s" + run.InLastTest()});
+        Fail(TIMEOUT, {sent}, {run.StillRunning()});
       }
       if (run.exit == Exit{127, 0}) {
-        Fail(FAIL, {Sent(run, services.size())},
-             {"your program could not be started: " + run.err});
+        Fail(FAIL, {sent}, {"your program could not be started: " + run.err});
       }
-      // Whatever a build server would call a failure: a failed test, a crash.
-      missed += run.exit == Exit{0, 0} && run.FirstFailure() == nullptr;
+      // Caught is what a build server would call a failure.
+      if (run.exit != Exit{0, 0} || run.FirstFailure() != nullptr) continue;
+      ++missed;
+      passed = run.tests
+                   ? fmt::format("all of your {} tests pass", run.tests->size())
+                   : "your program ends with status 0 before its tests are "
+                     "over" +
+                         run.InLastTest();
     }
     if (missed == 0) return;
-    const TestRun& run =
-        *std::find_if(runs.begin(), runs.end(), [](const TestRun& r) {
-          return r.exit == Exit{0, 0} && r.FirstFailure() == nullptr;
-        });
-    const std::string passed =
-        run.tests ? fmt::format("all of your {} tests pass", run.tests->size())
-                  : "your program ends with status 0 before its tests are over";
-    Fail(FAIL, {Sent(run, services.size())},
-         {services.size() == 1
-              ? passed + " on it"
-              : fmt::format(
-                    "{} on {} of the {}", passed,
-                    missed == services.size() ? "each" : std::to_string(missed),
-                    services.size())});
+    std::string where = " on it";
+    if (services.size() > 1) {
+      where = missed == services.size()
+                  ? fmt::format(" on each of the {}", missed)
+                  : fmt::format(" on {} of the {}", missed, services.size());
+    }
+    Fail(FAIL, {Sent(runs[0], services.size())}, {passed + where});
   }
 
  private:
@@ -338,7 +341,7 @@ class WriteTheTests : public ExerciseTest {
     std::string came_back, cause;
     if (!run.exit) {
       report.set_verdict(TIMEOUT);
-      came_back = "your tests were still running after 5 s" + run.InLastTest();
+      came_back = run.StillRunning();
       cause =
           "A test waits for what never comes, or sleeps. Time is the fake "
           "clock's here: move it on instead.";
