@@ -17,6 +17,7 @@
 
 #include "exercises/05_write_the_tests/fake_clock.h"
 #include "exercises/05_write_the_tests/memory_repository.h"
+#include "exercises/05_write_the_tests/print_code.h"
 #include "workshop/transfers/v1/transfers.grpc.pb.h"
 
 namespace workshop::transfers {

@@ -43,7 +43,8 @@ using grader::v1::TestReport;
 using grader::v1::TIMEOUT;
 
 constexpr char kProgram[] = "transfer_service_test";
-constexpr int kRounds = 3;  // on each correct service
+// On each correct service: once in the order of the file, then shuffled.
+constexpr int kRounds = 3;
 
 // A test of the learner's, and what became of it.
 struct LearnersTest {
@@ -72,6 +73,16 @@ struct TestRun {
   }
   bool Passed() const {
     return exit == Exit{0, 0} && tests && FirstFailure() == nullptr;
+  }
+  // Whether it ended as what a build server would call a failure.
+  bool Caught() const {
+    return exit && (exit != Exit{0, 0} || FirstFailure() != nullptr);
+  }
+  // How a run ended that has not caught anything.
+  std::string End() const {
+    if (!tests) return "your program ends early, with status 0" + InLastTest();
+    if (tests->size() == 1) return "your only test passes";
+    return fmt::format("all {} tests pass", tests->size());
   }
   std::string StillRunning() const {
     return fmt::format("your tests were still running after {} s{}",
@@ -202,10 +213,15 @@ class WriteTheTests : public ExerciseTest {
     const std::vector<std::string> services = Breaking(promise);
     ASSERT_FALSE(services.empty());
     const std::vector<TestRun> runs = RunOn(services);
-    std::size_t missed = 0;
-    std::string passed;
+    const std::string sent =
+        runs[0].command +
+        (services.size() == 1
+             ? "\nwith a service that breaks this promise"
+             : fmt::format("\nwith {} services that break this promise, each "
+                           "in its own way",
+                           services.size()));
+    std::vector<const TestRun*> missed;
     for (const TestRun& run : runs) {
-      const std::string sent = Sent(run, services.size());
       if (!run.exit) {
         Usually(
             "A test waits for what a broken service never does. Give every "
@@ -215,37 +231,24 @@ class WriteTheTests : public ExerciseTest {
       if (run.exit == Exit{127, 0}) {
         Fail(FAIL, {sent}, {"your program could not be started: " + run.err});
       }
-      // Caught is what a build server would call a failure.
-      if (run.exit != Exit{0, 0} || run.FirstFailure() != nullptr) continue;
-      ++missed;
-      passed = run.tests
-                   ? fmt::format("all of your {} tests pass", run.tests->size())
-                   : "your program ends with status 0 before its tests are "
-                     "over" +
-                         run.InLastTest();
+      if (!run.Caught()) missed.push_back(&run);
     }
-    if (missed == 0) return;
-    std::string where = " on it";
-    if (services.size() > 1) {
-      where = missed == services.size()
-                  ? fmt::format(" on each of the {}", missed)
-                  : fmt::format(" on {} of the {}", missed, services.size());
-    }
-    Fail(FAIL, {Sent(runs[0], services.size())}, {passed + where});
+    if (missed.empty()) return;
+    const std::string which =
+        services.size() == 1 ? "the service that breaks"
+        : missed.size() == services.size()
+            ? fmt::format("each of the {} services that break", services.size())
+            : fmt::format("{} of the {} services that break", missed.size(),
+                          services.size());
+    Fail(FAIL, {sent},
+         {fmt::format("{} with {} promise {}", missed[0]->End(), which,
+                      promise)});
   }
 
  private:
-  static std::string Sent(const TestRun& run, std::size_t services) {
-    return run.command +
-           (services == 1
-                ? "\nwith a service that breaks this promise"
-                : fmt::format("\nwith {} services that break this promise, "
-                              "each in its own way",
-                              services));
-  }
-
   // Runs the learner's tests on each of the services, at the same time.
-  std::vector<TestRun> RunOn(const std::vector<std::string>& services) {
+  std::vector<TestRun> RunOn(const std::vector<std::string>& services,
+                             bool shuffled = false) {
     const std::string program = Program(kProgram);
     std::vector<TestRun> runs;
     std::vector<fs::path> folders;
@@ -256,19 +259,25 @@ class WriteTheTests : public ExerciseTest {
       fs::create_directory(folder);
       fs::create_directory_symlink(fs::path(WORKSHOP_SERVICES) / service,
                                    folder / "service");
-      const std::string order =
-          fmt::format("--gtest_random_seed={}", Random(1, 99'999));
+      std::vector<std::string> command = {program};
+      TestRun& run = runs.emplace_back();
+      run.command = std::string("$ ") + kProgram;
+      if (shuffled) {
+        for (const std::string& flag :
+             {std::string("--gtest_shuffle"),
+              fmt::format("--gtest_random_seed={}", Random(1, 99'999))}) {
+          command.push_back(flag);
+          run.command += " " + flag;
+        }
+      }
+      command.insert(command.end(),
+                     {"--gtest_color=no", "--gtest_output=json:result.json"});
       Process::Options options = LearnerOptions();
       options.directory = folder;
       options.environment["LD_LIBRARY_PATH"] = folder / "service";
-      processes.push_back(std::make_unique<Process>(
-          std::vector<std::string>{program, "--gtest_shuffle", order,
-                                   "--gtest_color=no",
-                                   "--gtest_output=json:result.json"},
-          std::move(options)));
+      processes.push_back(
+          std::make_unique<Process>(std::move(command), std::move(options)));
       folders.push_back(folder);
-      TestRun& run = runs.emplace_back();
-      run.command = fmt::format("$ {} --gtest_shuffle {}", kProgram, order);
     }
     const auto deadline = std::chrono::steady_clock::now() + kCallLimit;
     for (std::size_t i = 0; i < runs.size(); ++i) {
@@ -301,7 +310,7 @@ class WriteTheTests : public ExerciseTest {
     }
     std::vector<std::vector<TestRun>> rounds;
     for (int round = 0; round < kRounds; ++round) {
-      rounds.push_back(RunOn(services));
+      rounds.push_back(RunOn(services, /*shuffled=*/round > 0));
       for (std::size_t i = 0; i < services.size(); ++i) {
         const TestRun& run = rounds.back()[i];
         if (run.FirstFailure() == nullptr && !(run.Passed() && HasTests(run))) {
@@ -369,7 +378,9 @@ class WriteTheTests : public ExerciseTest {
     }
     why.add_came_back(came_back);
     why.set_usual_cause(cause);
-    why.set_output(run.err.empty() ? "" : "on stderr:\n" + Tail(run.err));
+    if (run.exit && run.exit != Exit{0, 0} && !run.err.empty()) {
+      why.set_output("on stderr:\n" + Tail(run.err));
+    }
     return report;
   }
 
@@ -395,7 +406,8 @@ class WriteTheTests : public ExerciseTest {
     why.add_came_back(
         test.name +
         (always ? " fails:"
-                : fmt::format(" fails in {} of {} runs, each in another order:",
+                : fmt::format(" fails in {} of {} runs. (The first is in the "
+                              "order of the file, the others are not.)",
                               count, kRounds)));
     why.add_came_back(test.failure);
     if (test.failure.find("TODO") != std::string::npos) {
