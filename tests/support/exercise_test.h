@@ -179,6 +179,13 @@ class ExerciseTest : public ::testing::Test {
   // Fails the test unless `holds`, with the whole run as what came back.
   void ExpectOf(const ClientRun& run, bool holds);
 
+  // --- Any other program of the learner's.
+
+  // The path of a program; fails the test if it could not be built.
+  std::string Program(const std::string& name);
+  // How such a program is run: in the test's folder, with limited memory.
+  Process::Options LearnerOptions() const;
+
   // --- Everything else.
 
   // A random number from `low` to `high`, both possible.
@@ -219,9 +226,6 @@ class ExerciseTest : public ::testing::Test {
   [[noreturn]] void FailCall(const std::string& sent,
                              const grpc::Status& status,
                              const google::protobuf::Message& response);
-  // The path of a program; fails the test if it could not be built.
-  std::string Program(const std::string& name);
-  Process::Options LearnerOptions() const;
 
   TempDir directory_;
   std::mt19937_64 random_;
