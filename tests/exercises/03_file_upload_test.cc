@@ -1,0 +1,1 @@
+#include "tests/support/exercise_test.h"
