@@ -30,6 +30,9 @@ using workshop::grader::v1::Verdict;
 constexpr std::size_t kOutputLines = 8;
 constexpr std::size_t kOutputBytes = 2000;
 
+// A value of a field that is longer is shown by its beginning and its size.
+constexpr std::size_t kValueBytes = 100;
+
 // What a server that broke the connection may still need to end.
 constexpr milliseconds kDyingLimit{1000};
 
@@ -72,6 +75,13 @@ std::string TextOf(const Message& message) {
       std::string value;
       google::protobuf::TextFormat::PrintFieldValueToString(message, &field,
                                                             index, &value);
+      if (value.size() > kValueBytes) {  // so it is a string, or bytes
+        const std::size_t size =
+            index < 0
+                ? reflection.GetString(message, &field).size()
+                : reflection.GetRepeatedString(message, &field, index).size();
+        value = fmt::format("{}...\" ({} bytes)", value.substr(0, 24), size);
+      }
       text += value;
     }
   };
@@ -209,6 +219,10 @@ void ExerciseTest::ExpectServerStops() {
   Fail(exit ? FAIL : TIMEOUT, {"$ kill -TERM SERVER"},
        {exit ? "the server " + Describe(*exit)
              : "the server was still running after " + Seconds(limit)});
+}
+
+std::string ExerciseTest::Told(const Message& message) {
+  return TextOf(message);
 }
 
 std::string ExerciseTest::DescribeCall(const std::string& name,

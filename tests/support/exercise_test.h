@@ -40,6 +40,10 @@ struct ClientRun {
 };
 
 class ExerciseTest : public ::testing::Test {
+ public:
+  // A message as a learner is told it, in a line.
+  static std::string Told(const google::protobuf::Message& message);
+
  protected:
   ExerciseTest();
 
@@ -53,14 +57,14 @@ class ExerciseTest : public ::testing::Test {
   // Where it is explained: "lessons/02_errors/README.md#which-code-when".
   // Without it: where the task says.
   void Read(std::string where) { read_ = std::move(where); }
-  // What usually causes a failure, by what came back; the first that fits is
-  // told. Without one, a general cause for the code, if there is any.
+  // What usually causes a failure, by what came back; a later call replaces an
+  // earlier one. Without one, a general cause for the code, if there is any.
   void Usually(std::string cause) { usual_cause_ = std::move(cause); }
   void UsuallyIf(grpc::StatusCode came_back, std::string cause) {
-    cause_by_code_.emplace(came_back, std::move(cause));
+    cause_by_code_[came_back] = std::move(cause);
   }
   void UsuallyIfKilledBy(int signal, std::string cause) {
-    cause_by_signal_.emplace(signal, std::move(cause));
+    cause_by_signal_[signal] = std::move(cause);
   }
 
   // --- The learner's server.

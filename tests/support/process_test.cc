@@ -59,6 +59,16 @@ TEST(ProcessTest, StopsWaitingForALineWhenTheProgramEnds) {
   EXPECT_EQ(process.WaitForLine("ready", kLimit), std::nullopt);
 }
 
+TEST(ProcessTest, KnowsHowMuchMemoryAProcessHad) {
+  Process process(
+      Shell("x=$(head -c 30000000 /dev/zero | tr '\\0' x); x=; echo ready; "
+            "sleep 1000"));
+  ASSERT_TRUE(process.WaitForLine("ready", kLimit));
+  EXPECT_GT(PeakMemory(process.pid()), 30'000'000U);
+  process.Kill();
+  EXPECT_EQ(PeakMemory(process.pid()), 0U);
+}
+
 TEST(ProcessTest, PassesInput) {
   Process::Options options;
   options.input = std::string(1 << 20, 'x');
