@@ -858,11 +858,13 @@ TEST_F(Task3_Progress, EndsWithTheResult) {
       "The last message of UploadFileWithProgress has received, the size of "
       "the whole file, and result, what UploadFile would have answered; no "
       "message before it has a result.");
-  for (const std::int64_t size : {Random(1000, 100'000), std::int64_t{0}}) {
+  for (const std::int64_t size :
+       {Random(2'000'000, 3'000'000), std::int64_t{0}}) {
     const std::string name = Name(), content = Bytes(size);
-    const Progress progress = UploadWithProgress(Messages(name, content, 5000));
+    const Progress progress =
+        UploadWithProgress(Messages(name, content, 100'000));
     ExpectResponse(progress.outcome,
-                   Last(progress, content, (size + 4999) / 5000));
+                   Last(progress, content, (size + 99'999) / 100'000));
     ExpectInFolder(name, content);
     for (std::size_t i = 0; i + 1 < progress.messages.size(); ++i) {
       if (!progress.messages[i].has_result()) continue;
@@ -1132,6 +1134,8 @@ class FakeFiles final : public Files::Service {
   grpc::Status upload_status = grpc::Status::OK;
   // How many percent of the file it says to have, before it is finished.
   std::int64_t upload_percent = 50;
+  // How often it says so, before it takes any chunk.
+  int upload_reports = 1;
 
   // What DownloadFile has.
   std::string content;
@@ -1173,7 +1177,7 @@ class FakeFiles final : public Files::Service {
     Upload upload;
     UploadProgress progress;
     UploadFileRequest request;
-    while (stream->Read(&request)) {
+    while (!request.has_finish() && stream->Read(&request)) {
       if (request.has_chunk()) {
         upload.content += request.chunk();
       } else {
@@ -1186,7 +1190,7 @@ class FakeFiles final : public Files::Service {
       if (!upload_status.ok()) return upload_status;
       if (!request.has_header()) continue;
       progress.set_received(request.header().size() * upload_percent / 100);
-      stream->Write(progress);
+      for (int i = 0; i < upload_reports; ++i) stream->Write(progress);
     }
     progress.set_received(std::ssize(upload.content));
     UploadFileResponse& result = *progress.mutable_result();
@@ -1399,6 +1403,25 @@ TEST_F(Task5_Client, ShowsHowFarAnUploadIs) {
                     std::count(shown.begin(), shown.end(),
                                files_.upload_percent) > 0 &&
                     shown.back() == 100);
+}
+
+TEST_F(Task5_Client, ReadsWhileItSends) {
+  Promises(
+      "The client reads what the server tells while it sends, however often "
+      "that is. (If nobody reads, the server must wait at some time, takes no "
+      "more chunks, and so the client must wait too: for ever.)");
+  // More than can be on the way in either direction.
+  files_.upload_reports = 20'000;
+  const std::string name = Name();
+  WriteTo(name, std::string(8 * kMiB, 'x'));
+  const ClientRun run =
+      Run({"upload", name},
+          "the server says 20,000 times how far it is, and only "
+          "then takes the chunks");
+  Usually(
+      "One thread first writes everything and then reads everything. Read in "
+      "a thread of its own.");
+  ExpectOf(run, run.exit == Exit{0, 0});
 }
 
 TEST_F(Task5_Client, ReportsARefusedUpload) {
