@@ -1244,9 +1244,10 @@ class Task5_Client : public ExerciseTest {
     Read("exercises/03_file_upload/README.md#the-client");
   }
 
-  ClientRun Run(std::vector<std::string> arguments, const std::string& scene) {
+  ClientRun Run(std::vector<std::string> arguments, const std::string& scene,
+                milliseconds limit = kCallLimit) {
     arguments.insert(arguments.begin(), {"--address", server_.address()});
-    return RunClient(std::move(arguments), scene);
+    return RunClient(std::move(arguments), scene, limit);
   }
 
   // The client exited with 1, named `code` on stderr, and printed nothing else.
@@ -1411,13 +1412,14 @@ TEST_F(Task5_Client, ReadsWhileItSends) {
       "that is. (If nobody reads, the server must wait at some time, takes no "
       "more chunks, and so the client must wait too: for ever.)");
   // More than can be on the way in either direction.
-  files_.upload_reports = 20'000;
+  files_.upload_reports = 10'000;
   const std::string name = Name();
   WriteTo(name, std::string(8 * kMiB, 'x'));
   const ClientRun run =
       Run({"upload", name},
-          "the server says 20,000 times how far it is, and only "
-          "then takes the chunks");
+          "the server says 10,000 times how far it is, and only then takes the "
+          "chunks",
+          kLongCallLimit);
   Usually(
       "One thread first writes everything and then reads everything. Read in "
       "a thread of its own.");

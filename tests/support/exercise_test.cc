@@ -282,13 +282,14 @@ void ExerciseTest::FailCall(const std::string& sent, const grpc::Status& status,
 }
 
 ClientRun ExerciseTest::RunClient(std::vector<std::string> arguments,
-                                  const std::string& scene) {
+                                  const std::string& scene,
+                                  milliseconds limit) {
   ClientRun run;
   run.sent = "$ client";
   for (const std::string& argument : arguments) run.sent += " " + argument;
   if (!scene.empty()) run.sent += "\n" + scene;
   arguments.insert(arguments.begin(), Program("client"));
-  const milliseconds limit = Patience(kCallLimit);
+  limit = Patience(limit);
   const auto start = steady_clock::now();
   Process client(std::move(arguments), LearnerOptions());
   run.exit = client.WaitForExit(limit);

@@ -112,10 +112,11 @@ class ExerciseTest : public ::testing::Test {
 
   // --- The learner's client.
 
-  // Runs the client with `arguments`, for at most kCallLimit. `scene` says
-  // what it will meet: "the server answers NOT_FOUND".
+  // Runs the client with `arguments`, for at most `limit`. `scene` says what it
+  // will meet: "the server answers NOT_FOUND".
   ClientRun RunClient(std::vector<std::string> arguments,
-                      const std::string& scene);
+                      const std::string& scene,
+                      std::chrono::milliseconds limit = kCallLimit);
 
   // Fails the test unless `holds`, with the whole run as what came back.
   void ExpectOf(const ClientRun& run, bool holds);

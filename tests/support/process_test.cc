@@ -62,7 +62,7 @@ TEST(ProcessTest, StopsWaitingForALineWhenTheProgramEnds) {
 TEST(ProcessTest, KnowsHowMuchMemoryAProcessHad) {
   Process process(
       Shell("x=$(head -c 30000000 /dev/zero | tr '\\0' x); x=; echo ready; "
-            "sleep 1000"));
+            "sleep 1000; :"));
   ASSERT_TRUE(process.WaitForLine("ready", kLimit));
   EXPECT_GT(PeakMemory(process.pid()), 30'000'000U);
   process.Kill();
