@@ -107,8 +107,24 @@ std::string TextOf(const grpc::Status& status, const Message& response) {
                      status.error_message());
 }
 
+// `text` as a terminal shows it: what follows a carriage return overwrites what
+// stood in that line before.
+std::string Overwritten(const std::string& text) {
+  std::string shown;
+  std::size_t line = 0;  // where the last one begins
+  for (const char c : text) {
+    if (c == '\r') {
+      shown.resize(line);
+    } else {
+      shown += c;
+      if (c == '\n') line = shown.size();
+    }
+  }
+  return shown;
+}
+
 std::string Quoted(const std::string& what, const std::string& text) {
-  const std::string last = LastLines(text);
+  const std::string last = LastLines(Overwritten(text));
   return fmt::format("{}: {}", what, last.empty() ? "(nothing)" : last);
 }
 
