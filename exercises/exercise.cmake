@@ -24,16 +24,17 @@ function(workshop_programs target source_dir binary_dir)
 endfunction()
 
 # workshop_exercise(NN_topic PROGRAM... [CONTRACTS LIBRARY] [LIBRARIES
-# LIBRARY...])
+# LIBRARY...] [SUITE_LIBRARIES LIBRARY...])
 #
 # Builds the learner's programs of exercises/NN_topic, the suite that grades
 # them, tests/exercises/NN_topic_test.cc, and what proves that suite. The
 # programs and the suite link CONTRACTS, the contracts of this exercise; the
-# programs alone link LIBRARIES. What else the suite needs,
-# tests/exercises/NN_topic/CMakeLists.txt builds, if there is one.
+# programs alone link LIBRARIES, the suite alone SUITE_LIBRARIES. What else the
+# suite needs, tests/exercises/NN_topic/CMakeLists.txt builds, if there is one.
 function(workshop_exercise name)
   set_property(GLOBAL APPEND PROPERTY WORKSHOP_EXERCISES ${name})
-  cmake_parse_arguments(PARSE_ARGV 1 arg "" CONTRACTS LIBRARIES)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" CONTRACTS
+                        "LIBRARIES;SUITE_LIBRARIES")
   set(programs ${arg_UNPARSED_ARGUMENTS} LIBRARIES ${arg_LIBRARIES}
                ${arg_CONTRACTS})
   workshop_programs(${name} ${PROJECT_SOURCE_DIR}/exercises/${name}
@@ -42,7 +43,8 @@ function(workshop_exercise name)
   set_target_properties(
     ${name}_test PROPERTIES RUNTIME_OUTPUT_DIRECTORY
                             ${PROJECT_BINARY_DIR}/tests/exercises)
-  target_link_libraries(${name}_test PRIVATE ${arg_CONTRACTS} workshop_suite)
+  target_link_libraries(${name}_test PRIVATE ${arg_CONTRACTS} workshop_suite
+                                             ${arg_SUITE_LIBRARIES})
   target_precompile_headers(${name}_test REUSE_FROM workshop_contracts)
   if(EXISTS ${PROJECT_SOURCE_DIR}/tests/exercises/${name}/CMakeLists.txt)
     add_subdirectory(tests/exercises/${name})
