@@ -118,7 +118,7 @@ std::vector<UploadFileRequest> Messages(const std::string& name,
 }
 
 // A message as a learner is told it.
-std::string TextOf(const UploadFileRequest& message) {
+std::string LineOf(const UploadFileRequest& message) {
   return message.has_chunk()
              ? fmt::format("chunk: {} bytes", message.chunk().size())
              : TextOf(message);
@@ -176,7 +176,7 @@ class RunningUpload {
 
   // False: the call is over; its status tells why.
   bool Send(const UploadFileRequest& message) {
-    sent_.Add(TextOf(message));
+    sent_.Add(LineOf(message));
     return writer_->Write(message);
   }
 
@@ -254,7 +254,7 @@ class ServerTest : public ExerciseTest {
     context.set_deadline(system_clock::now() + limit);
     const auto stream = stub_->UploadFileWithProgress(&context);
     for (const UploadFileRequest& message : messages) {
-      sent.Add(TextOf(message));
+      sent.Add(LineOf(message));
       if (!stream->Write(message)) break;
     }
     sent.Add(half_close ? "half-close" : "(no half-close: there may be more)");
@@ -904,7 +904,7 @@ TEST_F(Task3_Progress, TellsHowFarItIsMeanwhile) {
   context.set_deadline(system_clock::now() + limit);
   const auto stream = stub().UploadFileWithProgress(&context);
   const auto send = [&](const UploadFileRequest& message) {
-    sent.Add(TextOf(message));
+    sent.Add(LineOf(message));
     stream->Write(message);
   };
   send(Header(Name()));
