@@ -53,9 +53,18 @@ std::string PrintedBy(const std::string& program, const Process& process) {
   return fmt::format("{} wrote on stderr:\n{}", program, output);
 }
 
+// The middle of a long text left out.
+std::string Shortened(const std::string& text) {
+  constexpr std::size_t kBegin = 300, kEnd = 100;
+  if (text.size() <= kBegin + kEnd) return text;
+  return fmt::format("{} ... ({} characters) ... {}", text.substr(0, kBegin),
+                     text.size() - kBegin - kEnd,
+                     text.substr(text.size() - kEnd));
+}
+
 // "a: 7, b: 0": unlike protobuf's own text, with the fields that are zero,
 // since a zero is often what matters.
-std::string TextOf(const Message& message) {
+std::string FullTextOf(const Message& message) {
   using google::protobuf::FieldDescriptor;
   const google::protobuf::Descriptor& type = *message.GetDescriptor();
   const google::protobuf::Reflection& reflection = *message.GetReflection();
@@ -67,7 +76,7 @@ std::string TextOf(const Message& message) {
       const Message& inner =
           index < 0 ? reflection.GetMessage(message, &field)
                     : reflection.GetRepeatedMessage(message, &field, index);
-      text += "{" + TextOf(inner) + "}";
+      text += "{" + FullTextOf(inner) + "}";
     } else {
       std::string value;
       google::protobuf::TextFormat::PrintFieldValueToString(message, &field,
@@ -86,6 +95,10 @@ std::string TextOf(const Message& message) {
     }
   }
   return text;
+}
+
+std::string TextOf(const Message& message) {
+  return Shortened(FullTextOf(message));
 }
 
 std::string TextOf(const grpc::Status& status, const Message& response) {
@@ -213,9 +226,13 @@ void ExerciseTest::ExpectServerStops() {
 
 std::string ExerciseTest::DescribeCall(const std::string& name,
                                        const Message& request,
-                                       milliseconds limit) {
-  return fmt::format("{}({}), deadline {}", name, TextOf(request),
-                     Seconds(limit));
+                                       milliseconds limit) const {
+  std::string text =
+      fmt::format("{}({}), deadline {}", name, TextOf(request), Seconds(limit));
+  for (const auto& [key, value] : metadata_) {
+    text += fmt::format("; {}: {}", key, value);
+  }
+  return text;
 }
 
 void ExerciseTest::CheckResponse(const std::string& sent,
