@@ -6,6 +6,7 @@
 #include <sqlite3.h>
 
 #include <chrono>
+#include <condition_variable>
 #include <cstdint>
 #include <mutex>
 #include <optional>
@@ -15,6 +16,28 @@
 #include <vector>
 
 namespace workshop::user_management {
+
+// A mutex that lets threads in by the order in which they came. With a
+// std::mutex some may wait for long while others take it again and again.
+class FairMutex {
+ public:
+  void lock() {
+    std::unique_lock lock(mutex_);
+    const std::uint64_t ticket = next_++;
+    changed_.wait(lock, [&] { return serving_ == ticket; });
+  }
+  void unlock() {
+    const std::lock_guard lock(mutex_);
+    ++serving_;
+    changed_.notify_all();
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::uint64_t next_ = 0;     // guarded by mutex_
+  std::uint64_t serving_ = 0;  // guarded by mutex_
+};
 
 // A user as the database holds it.
 struct UserRecord {
@@ -122,7 +145,7 @@ class UserRepository {
 
  private:
   // How long another process may keep the database to itself.
-  static constexpr int kPatienceMs = 100;
+  static constexpr int kPatienceMs = 4000;
 
   // Runs `work` alone, and tells in our words what SQLite's exceptions mean.
   template <class Work>
@@ -158,7 +181,7 @@ class UserRepository {
   }
 
   const std::string file_;
-  std::mutex mutex_;
+  FairMutex mutex_;
   std::optional<SQLite::Database> database_;  // guarded by mutex_
 };
 
