@@ -8,11 +8,17 @@
 function(workshop_programs target source_dir binary_dir)
   cmake_parse_arguments(PARSE_ARGV 3 arg "" PROTO LIBRARIES)
   if(arg_PROTO)
-    workshop_extra_contracts(${target}_proto ${arg_PROTO} FROM ${source_dir} TO
-                             ${binary_dir})
+    workshop_extra_contracts(
+      ${target}_proto ${arg_PROTO}
+      FROM ${source_dir}
+      TO ${binary_dir})
     list(PREPEND arg_LIBRARIES ${target}_proto)
   endif()
   foreach(program ${arg_UNPARSED_ARGUMENTS})
+    # Not looked for before it is built: a learner's file may be missing, and
+    # the grader says so, after all others are built.
+    set_source_files_properties(${source_dir}/${program}.cc PROPERTIES GENERATED
+                                                                       ON)
     add_executable(${target}_${program} ${source_dir}/${program}.cc)
     set_target_properties(
       ${target}_${program} PROPERTIES OUTPUT_NAME ${program}
@@ -39,6 +45,7 @@ endfunction()
 # their own FILE.proto, and the suite alone on CONTRACTS: no program may hold
 # two protos of one package.
 function(workshop_exercise name)
+  set_property(GLOBAL APPEND PROPERTY WORKSHOP_EXERCISES ${name})
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "PROTO;CONTRACTS" LIBRARIES)
   set(programs ${arg_UNPARSED_ARGUMENTS})
   if(arg_PROTO)
@@ -107,13 +114,8 @@ function(workshop_proofs name)
   endif()
   set(solution ${PROJECT_SOURCE_DIR}/solutions/${name})
   workshop_programs(
-    ${name}_solution
-    ${solution}
-    ${PROJECT_BINARY_DIR}/solutions/${name}
-    ${names}
-    ${proto}
-    LIBRARIES
-    ${arg_LIBRARIES})
+    ${name}_solution ${solution} ${PROJECT_BINARY_DIR}/solutions/${name}
+    ${names} ${proto} LIBRARIES ${arg_LIBRARIES})
   set(prove prove --suite $<TARGET_FILE:${name}_test>)
 
   set(skeleton_programs)
@@ -145,14 +147,8 @@ function(workshop_proofs name)
       if(proto AND NOT patched_proto)
         set(contract LIBRARIES ${name}_solution_proto)
       endif()
-      workshop_programs(
-        ${name}_${variant}
-        ${folder}
-        ${folder}
-        ${changed}
-        ${contract}
-        LIBRARIES
-        ${arg_LIBRARIES})
+      workshop_programs(${name}_${variant} ${folder} ${folder} ${changed}
+                        ${contract} LIBRARIES ${arg_LIBRARIES})
       set(programs)
       foreach(program ${names})
         set(target ${name}_solution_${program})
