@@ -98,7 +98,8 @@ bool IsNoise(std::string_view line) {
   }
   const bool is_count = line.ends_with(" generated.");  // "2 errors generated."
   const bool is_command =
-      line.starts_with("/") && line.find(" -o ") != std::string_view::npos;
+      (line.starts_with("/") && line.find(" -o ") != std::string_view::npos) ||
+      (line.starts_with("cd /") && line.find(" && ") != std::string_view::npos);
   return is_count || is_command;
 }
 
