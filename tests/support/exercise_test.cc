@@ -55,8 +55,8 @@ std::string PrintedBy(const std::string& program, const Process& process) {
 
 // The middle of a long text left out.
 std::string Shortened(const std::string& text) {
-  constexpr std::size_t kBegin = 300, kEnd = 100;
-  if (text.size() <= kBegin + kEnd) return text;
+  constexpr std::size_t kLimit = 400, kBegin = 60, kEnd = 40;
+  if (text.size() <= kLimit) return text;
   return fmt::format("{} ... ({} characters) ... {}", text.substr(0, kBegin),
                      text.size() - kBegin - kEnd,
                      text.substr(text.size() - kEnd));
