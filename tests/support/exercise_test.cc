@@ -58,13 +58,46 @@ std::string PrintedBy(const std::string& program, const Process& process) {
   return fmt::format("{} wrote on stderr:\n{}", program, output);
 }
 
-// A value as it is printed, without the middle of a long text.
-std::string Shortened(const std::string& value) {
-  constexpr std::size_t kEnd = 20;
-  if (value.size() <= 5 * kEnd) return value;
-  return fmt::format("{}[... {} bytes ...]{}", value.substr(0, kEnd),
-                     value.size() - 2 * kEnd,
-                     value.substr(value.size() - kEnd));
+// `text` or, if it is long, `size` bytes of its beginning and of its end each.
+std::string Shortened(const std::string& text, std::size_t size) {
+  if (text.size() <= 5 * size) return text;
+  return fmt::format("{}[... {} bytes ...]{}", text.substr(0, size),
+                     text.size() - 2 * size, text.substr(text.size() - size));
+}
+
+std::string FullTextOf(const Message& message) {
+  using google::protobuf::FieldDescriptor;
+  const google::protobuf::Descriptor& type = *message.GetDescriptor();
+  const google::protobuf::Reflection& reflection = *message.GetReflection();
+  std::string text;
+  const auto add = [&](const FieldDescriptor& field, int index) {
+    if (!text.empty()) text += ", ";
+    text += field.name() + ": ";
+    if (field.cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE) {
+      const Message& inner =
+          index < 0 ? reflection.GetMessage(message, &field)
+                    : reflection.GetRepeatedMessage(message, &field, index);
+      const auto* const time = dynamic_cast<const Timestamp*>(&inner);
+      text += time != nullptr ? TimeUtil::ToString(*time)
+                              : "{" + FullTextOf(inner) + "}";
+    } else {
+      std::string value;
+      google::protobuf::TextFormat::PrintFieldValueToString(message, &field,
+                                                            index, &value);
+      text += Shortened(value, 20);
+    }
+  };
+  for (int i = 0; i < type.field_count(); ++i) {
+    const FieldDescriptor& field = *type.field(i);
+    if (field.is_repeated()) {
+      for (int j = 0; j < reflection.FieldSize(message, &field); ++j) {
+        add(field, j);
+      }
+    } else if (!field.has_presence() || reflection.HasField(message, &field)) {
+      add(field, -1);
+    }
+  }
+  return text;
 }
 
 std::string Describe(const grpc::Status& status) {
@@ -121,38 +154,7 @@ bool Mentions(const std::string& message, const std::string& word) {
 }  // namespace
 
 std::string TextOf(const Message& message) {
-  using google::protobuf::FieldDescriptor;
-  const google::protobuf::Descriptor& type = *message.GetDescriptor();
-  const google::protobuf::Reflection& reflection = *message.GetReflection();
-  std::string text;
-  const auto add = [&](const FieldDescriptor& field, int index) {
-    if (!text.empty()) text += ", ";
-    text += field.name() + ": ";
-    if (field.cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE) {
-      const Message& inner =
-          index < 0 ? reflection.GetMessage(message, &field)
-                    : reflection.GetRepeatedMessage(message, &field, index);
-      const auto* const time = dynamic_cast<const Timestamp*>(&inner);
-      text += time != nullptr ? TimeUtil::ToString(*time)
-                              : "{" + TextOf(inner) + "}";
-    } else {
-      std::string value;
-      google::protobuf::TextFormat::PrintFieldValueToString(message, &field,
-                                                            index, &value);
-      text += Shortened(value);
-    }
-  };
-  for (int i = 0; i < type.field_count(); ++i) {
-    const FieldDescriptor& field = *type.field(i);
-    if (field.is_repeated()) {
-      for (int j = 0; j < reflection.FieldSize(message, &field); ++j) {
-        add(field, j);
-      }
-    } else if (!field.has_presence() || reflection.HasField(message, &field)) {
-      add(field, -1);
-    }
-  }
-  return text;
+  return Shortened(FullTextOf(message), 80);
 }
 
 ExerciseTest::ExerciseTest() {
@@ -250,9 +252,13 @@ void ExerciseTest::ExpectServerStops() {
 
 std::string ExerciseTest::DescribeCall(const std::string& name,
                                        const Message& request,
-                                       milliseconds limit) {
-  return fmt::format("{}({}), deadline {}", name, TextOf(request),
-                     Seconds(limit));
+                                       milliseconds limit) const {
+  std::string text =
+      fmt::format("{}({}), deadline {}", name, TextOf(request), Seconds(limit));
+  for (const auto& [key, value] : metadata_) {
+    text += fmt::format("; {}: {}", key, value);
+  }
+  return text;
 }
 
 void ExerciseTest::CheckResponse(const std::string& sent,

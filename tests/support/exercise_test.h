@@ -81,6 +81,10 @@ class ExerciseTest : public ::testing::Test {
   const std::shared_ptr<grpc::Channel>& channel() const { return channel_; }
   ServerProcess& server() { return *server_; }
 
+  // Metadata that calls send from now on, instead of what they sent before.
+  using Metadata = std::vector<std::pair<std::string, std::string>>;
+  void SendMetadata(Metadata metadata) { metadata_ = std::move(metadata); }
+
   // Calls `method` of `stub` with a deadline. `name` is how a learner knows
   // the call: "Divide".
   template <class Stub, class Request, class Response>
@@ -93,6 +97,7 @@ class ExerciseTest : public ::testing::Test {
     Outcome<Response> outcome;
     outcome.sent = DescribeCall(name, request, limit);
     grpc::ClientContext context;
+    for (const auto& [key, value] : metadata_) context.AddMetadata(key, value);
     context.set_deadline(std::chrono::system_clock::now() + limit);
     outcome.status = (stub.*method)(&context, request, &outcome.response);
     return outcome;
@@ -103,6 +108,13 @@ class ExerciseTest : public ::testing::Test {
   void ExpectResponse(const Outcome<Response>& outcome,
                       const Response& expected) {
     CheckResponse(outcome.sent, outcome.status, outcome.response, expected);
+  }
+
+  // The call succeeded, and `holds` says whether what it brought back is right.
+  template <class Response>
+  void ExpectOf(const Outcome<Response>& outcome, bool holds) {
+    if (outcome.status.ok() && holds) return;
+    FailCall(outcome.sent, outcome.status, outcome.response);
   }
 
   // The call was refused with `code` and a message that says something and
@@ -199,9 +211,6 @@ class ExerciseTest : public ::testing::Test {
                          const grpc::Status* status = nullptr);
 
  private:
-  static std::string DescribeCall(const std::string& name,
-                                  const google::protobuf::Message& request,
-                                  std::chrono::milliseconds limit);
   [[noreturn]] void FailConversation(const std::string& who,
                                      const std::vector<std::string>& heard,
                                      const std::string& what,
@@ -216,6 +225,9 @@ class ExerciseTest : public ::testing::Test {
   std::optional<Exit> EndOfServer(const std::optional<grpc::Status>& status);
   void StartClient(std::vector<std::string> arguments, const std::string& scene,
                    Process::Options options);
+  std::string DescribeCall(const std::string& name,
+                           const google::protobuf::Message& request,
+                           std::chrono::milliseconds limit) const;
   void CheckResponse(const std::string& sent, const grpc::Status& status,
                      const google::protobuf::Message& response,
                      const google::protobuf::Message& expected);
@@ -241,6 +253,7 @@ class ExerciseTest : public ::testing::Test {
   std::unique_ptr<Process> client_;
   std::string client_sent_;
   std::chrono::steady_clock::time_point client_start_;
+  Metadata metadata_;
 };
 
 }  // namespace workshop::testing
