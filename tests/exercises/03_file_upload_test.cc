@@ -247,7 +247,7 @@ class ServerTest : public ExerciseTest {
   };
   Progress UploadWithProgress(const std::vector<UploadFileRequest>& messages,
                               bool half_close = true) {
-    const milliseconds limit = Patience(kCallLimit);
+    const milliseconds limit = Patience(kLongCallLimit);
     SentMessages sent("UploadFileWithProgress, deadline " + Seconds(limit) +
                       ", with the messages");
     grpc::ClientContext context;
@@ -301,7 +301,8 @@ class ServerTest : public ExerciseTest {
                   const std::string& name, const std::string& content,
                   std::int64_t chunks, bool alone = true) {
     UploadFileResponse expected;
-    expected.set_id(outcome.response.id());  // any, but one
+    // Any but the empty one, which is told below.
+    expected.set_id(outcome.status.ok() ? outcome.response.id() : "any");
     expected.set_size(std::ssize(content));
     expected.set_sha256(Sha256(content));
     expected.set_chunks(chunks);
@@ -490,7 +491,7 @@ TEST_F(Task1_Upload, TakesUploadsSideBySide) {
   std::vector<std::unique_ptr<RunningUpload>> uploads;
   for (const std::string& name : names) {
     uploads.push_back(
-        std::make_unique<RunningUpload>(stub(), Patience(kCallLimit)));
+        std::make_unique<RunningUpload>(stub(), Patience(kLongCallLimit)));
     uploads.back()->Send(Header(name));
   }
   for (int round = 0; round < 4; ++round) {
@@ -515,6 +516,9 @@ TEST_F(Task1_Upload, TakesUploadsSideBySide) {
 }
 
 TEST_F(Task1_Upload, LeavesNothingOfAnUnfinishedUpload) {
+  Read(
+      "lessons/04_streaming/README.md"
+      "#is-it-the-end-of-the-file-or-of-the-client");
   Promises(
       "An upload that is half-closed without a finish is refused with "
       "INVALID_ARGUMENT and leaves nothing in the folder.");
@@ -539,6 +543,9 @@ TEST_F(Task1_Upload, LeavesNothingOfAnUnfinishedUpload) {
 }
 
 TEST_F(Task1_Upload, LeavesNothingOfACancelledUpload) {
+  Read(
+      "lessons/04_streaming/README.md"
+      "#is-it-the-end-of-the-file-or-of-the-client");
   Promises(
       "An upload that its client cancels leaves nothing in the folder. (It is "
       "looked at when the server has stopped, and so is done with the call.)");
@@ -549,7 +556,7 @@ TEST_F(Task1_Upload, LeavesNothingOfACancelledUpload) {
   Keep(Name());
   std::string sent;
   {
-    RunningUpload upload = Begin();
+    RunningUpload upload = Begin(kLongCallLimit);
     upload.Send(Header(Name(), 10 * kMiB));
     const std::string chunk = Bytes(64 * kKiB);
     for (int i = 0; i < 20; ++i) upload.Send(Chunk(chunk));
@@ -560,6 +567,7 @@ TEST_F(Task1_Upload, LeavesNothingOfACancelledUpload) {
 }
 
 TEST_F(Task1_Upload, CleansUpAfterItWasKilled) {
+  Read("exercises/03_file_upload/README.md#the-contract");
   Promises(
       "When the server is killed during an upload and started again, nothing "
       "of that upload is in the folder, and all that was kept before is.");
@@ -567,7 +575,7 @@ TEST_F(Task1_Upload, CleansUpAfterItWasKilled) {
       "A program that is killed removes nothing: main() has to, before it "
       "listens again. IncomingFile::RemoveLeftovers() does.");
   Keep(Name());
-  RunningUpload upload = Begin();
+  RunningUpload upload = Begin(kLongCallLimit);
   upload.Send(Header(Name()));
   // More than windows and buffers hold, so that the server is at work on it.
   const std::string chunk = Bytes(64 * kKiB);
@@ -809,7 +817,7 @@ TEST_F(Task2_Refusals, GivesANameToOneOfTwoUploads) {
   const std::string name = Name();
   // More than is sent ahead, so that the server is at work on both.
   const std::string contents[] = {Bytes(kMiB), Bytes(kMiB)};
-  RunningUpload uploads[] = {Begin(), Begin()};
+  RunningUpload uploads[] = {Begin(kLongCallLimit), Begin(kLongCallLimit)};
   for (int i = 0; i < 2; ++i) {
     uploads[i].Send(Header(name));
     for (std::size_t at = 0; at < kMiB; at += 64 * kKiB) {
@@ -897,7 +905,7 @@ TEST_F(Task3_Progress, TellsHowFarItIsMeanwhile) {
       "waits in vain: that is told too late (with the next chunk, or the "
       "finish), or not at all. Tell it when the chunk has been taken with "
       "which another MiB is full.");
-  const milliseconds limit = Patience(kCallLimit);
+  const milliseconds limit = Patience(kLongCallLimit);
   SentMessages sent("UploadFileWithProgress, deadline " + Seconds(limit) +
                     ", with the messages");
   grpc::ClientContext context;
@@ -997,7 +1005,7 @@ TEST_F(Task4_Download, SendsAFile) {
             "A message has at most 4 MiB: send a file in pieces.");
   const std::string many = Bytes(Random(5'000'000, 6'000'000));
   Put(large, many);
-  ExpectResponse(Download(large, 0), File(many, 0));
+  ExpectResponse(Download(large, 0, kLongCallLimit), File(many, 0));
 }
 
 TEST_F(Task4_Download, SendsTheSizeWithoutAnyBytes) {
@@ -1616,17 +1624,20 @@ TEST_F(Task5_Client, EndsWithinItsTimeout) {
   files_.left_out = Random(1, 50'000);
   files_.answers = false;
   const std::string name = Name();
-  const ClientRun run = Run({"--timeout", "0.3", "download", name, name},
+  const ClientRun run = Run({"--timeout", "0.5", "download", name, name},
                             "the server sends a part, and then nothing more");
   ExpectReported(run, StatusCode::DEADLINE_EXCEEDED,
                  "The context has no deadline, or not the one that was asked "
                  "for. Without one a call waits for ever.");
   const auto calls = files_.downloads();
-  Usually("After its deadline, no call is worth another one.");
-  ExpectOffsets(run, name, {0});
+  if (calls.size() > 1) {
+    Usually("After its deadline, no call is worth another one.");
+    ExpectOffsets(run, name, {0});
+  }
   // Told by the deadline that the server has seen, and not by how long the
-  // client took: that depends on how busy the machine is.
-  if (calls[0].left < milliseconds(500)) return;
+  // client took: that depends on how busy the machine is. So does whether the
+  // call has reached the server at all.
+  if (calls.empty() || calls[0].left < milliseconds(600)) return;
   Usually("The deadline is always the same, whatever --timeout says.");
   Fail(grader::v1::FAIL, {run.sent},
        {"the server was called with " +
