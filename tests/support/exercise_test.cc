@@ -80,8 +80,24 @@ std::string Describe(const grpc::Status& status, const Message& response) {
   return Describe(status) + (status.ok() ? ", " + TextOf(response) : "");
 }
 
+// `text` as a terminal shows it: what follows a carriage return overwrites what
+// stood in that line before.
+std::string Overwritten(const std::string& text) {
+  std::string shown;
+  std::size_t line = 0;  // where the last one begins
+  for (const char c : text) {
+    if (c == '\r') {
+      shown.resize(line);
+    } else {
+      shown += c;
+      if (c == '\n') line = shown.size();
+    }
+  }
+  return shown;
+}
+
 std::string Quoted(const std::string& what, const std::string& text) {
-  const std::string last = LastLines(text);
+  const std::string last = LastLines(Overwritten(text));
   return fmt::format("{}: {}", what, last.empty() ? "(nothing)" : last);
 }
 
@@ -325,9 +341,10 @@ void ExerciseTest::FailCall(const std::string& sent, const grpc::Status& status,
 }
 
 ClientRun ExerciseTest::RunClient(std::vector<std::string> arguments,
-                                  const std::string& scene) {
+                                  const std::string& scene,
+                                  milliseconds limit) {
   StartClient(std::move(arguments), scene, LearnerOptions());
-  return EndOfClient();
+  return EndOfClient(limit);
 }
 
 void ExerciseTest::StartClient(std::vector<std::string> arguments,
@@ -348,10 +365,10 @@ void ExerciseTest::StartClient(std::vector<std::string> arguments,
   client_ = std::make_unique<Process>(std::move(arguments), std::move(options));
 }
 
-ClientRun ExerciseTest::EndOfClient() {
+ClientRun ExerciseTest::EndOfClient(milliseconds limit) {
   ClientRun run;
   run.sent = client_sent_;
-  run.exit = client_->WaitForExit(Patience(kCallLimit));
+  run.exit = client_->WaitForExit(Patience(limit));
   run.took = std::chrono::duration_cast<milliseconds>(steady_clock::now() -
                                                       client_start_);
   if (!run.exit) client_->Kill();

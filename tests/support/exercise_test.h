@@ -61,14 +61,14 @@ class ExerciseTest : public ::testing::Test {
   // Where it is explained: "lessons/02_errors/README.md#which-code-when".
   // Without it: where the task says.
   void Read(std::string where) { read_ = std::move(where); }
-  // What usually causes a failure, by what came back; the first that fits is
-  // told. Without one, a general cause for the code, if there is any.
+  // What usually causes a failure, by what came back; a later call replaces an
+  // earlier one. Without one, a general cause for the code, if there is any.
   void Usually(std::string cause) { usual_cause_ = std::move(cause); }
   void UsuallyIf(grpc::StatusCode came_back, std::string cause) {
-    cause_by_code_.emplace(came_back, std::move(cause));
+    cause_by_code_[came_back] = std::move(cause);
   }
   void UsuallyIfKilledBy(int signal, std::string cause) {
-    cause_by_signal_.emplace(signal, std::move(cause));
+    cause_by_signal_[signal] = std::move(cause);
   }
 
   // --- The learner's server.
@@ -164,20 +164,28 @@ class ExerciseTest : public ::testing::Test {
 
   // --- The learner's client.
 
-  // Runs the client with `arguments`, for at most kCallLimit. `scene` says
-  // what it will meet: "the server answers NOT_FOUND".
+  // Runs the client with `arguments`, for at most `limit`. `scene` says what it
+  // will meet: "the server answers NOT_FOUND".
   ClientRun RunClient(std::vector<std::string> arguments,
-                      const std::string& scene);
+                      const std::string& scene,
+                      std::chrono::milliseconds limit = kCallLimit);
 
   // The same in two steps, for a test that talks with the client meanwhile, by
   // client().Write() and WaitForLine(). Its stdin stays open.
   void StartClient(std::vector<std::string> arguments,
                    const std::string& scene);
   Process& client() { return *client_; }
-  ClientRun EndOfClient();
+  ClientRun EndOfClient(std::chrono::milliseconds limit = kCallLimit);
 
   // Fails the test unless `holds`, with the whole run as what came back.
   void ExpectOf(const ClientRun& run, bool holds);
+
+  // --- Any other program of the learner's.
+
+  // The path of a program; fails the test if it could not be built.
+  std::string Program(const std::string& name);
+  // How such a program is run: in the test's folder, with limited memory.
+  Process::Options LearnerOptions() const;
 
   // --- Everything else.
 
@@ -219,9 +227,6 @@ class ExerciseTest : public ::testing::Test {
   [[noreturn]] void FailCall(const std::string& sent,
                              const grpc::Status& status,
                              const google::protobuf::Message& response);
-  // The path of a program; fails the test if it could not be built.
-  std::string Program(const std::string& name);
-  Process::Options LearnerOptions() const;
 
   TempDir directory_;
   std::mt19937_64 random_;

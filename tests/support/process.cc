@@ -401,6 +401,15 @@ std::string Process::Stderr() const {
   return err_.text.Text();
 }
 
+std::size_t PeakMemory(pid_t pid) {
+  std::ifstream status(fmt::format("/proc/{}/status", pid));
+  const std::string key = "VmHWM:";
+  for (std::string line; std::getline(status, line);) {
+    if (line.starts_with(key)) return std::stoul(line.substr(key.size())) << 10;
+  }
+  return 0;
+}
+
 void AdoptOrphans() { prctl(PR_SET_CHILD_SUBREAPER, 1); }
 
 void KillDescendants(const std::set<pid_t>& spare) {

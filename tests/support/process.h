@@ -144,6 +144,10 @@ class Process {
   std::thread reader_;
 };
 
+// The most memory that the process `pid` has had at a time, in bytes; 0 if it
+// has ended.
+std::size_t PeakMemory(pid_t pid);
+
 // Makes orphaned descendants of this process its children, so that
 // KillDescendants() finds those who left their process group.
 void AdoptOrphans();

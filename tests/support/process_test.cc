@@ -59,6 +59,16 @@ TEST(ProcessTest, StopsWaitingForALineWhenTheProgramEnds) {
   EXPECT_EQ(process.WaitForLine("ready", kLimit), std::nullopt);
 }
 
+TEST(ProcessTest, KnowsHowMuchMemoryAProcessHad) {
+  Process process(
+      Shell("x=$(head -c 30000000 /dev/zero | tr '\\0' x); x=; echo ready; "
+            "sleep 1000; :"));
+  ASSERT_TRUE(process.WaitForLine("ready", kLimit));
+  EXPECT_GT(PeakMemory(process.pid()), 30'000'000U);
+  process.Kill();
+  EXPECT_EQ(PeakMemory(process.pid()), 0U);
+}
+
 TEST(ProcessTest, WaitsForALog) {
   Process process(Shell("for i in 1 2; do echo call $i >&2; done; read"));
   EXPECT_TRUE(process.WaitForLog("call", kLimit, 2));
