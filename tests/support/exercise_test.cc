@@ -229,7 +229,8 @@ void ExerciseTest::StartServer(std::vector<std::string> flags) {
 }
 
 void ExerciseTest::ExpectServerStops() {
-  const milliseconds limit = Patience(kCallLimit);
+  // Not Patience(): the grace that a server gives its calls is no slowness.
+  const milliseconds limit = kCallLimit;
   // A channel that nobody polls does not notice that the server says goodbye,
   // and the server would wait for it.
   channel_.reset();
@@ -295,7 +296,7 @@ void ExerciseTest::CheckMessage(const std::vector<std::string>& sent,
 std::string ExerciseTest::DescribeEnd(const std::optional<grpc::Status>& status,
                                       milliseconds limit) {
   if (status) return "the call ended with " + Describe(*status);
-  return "then nothing for " + Seconds(limit);
+  return "nothing came for " + Seconds(limit);
 }
 
 void ExerciseTest::FailConversation(const std::string& who,
@@ -310,9 +311,9 @@ void ExerciseTest::FailConversation(const std::string& who,
     LosePatience();
   }
   std::vector<std::string> came_back = {
-      who + (heard.empty() ? " got no message" : " got, at last:")};
+      who + ": " + what,
+      heard.empty() ? "it had got nothing before" : "the last that it got:"};
   came_back.insert(came_back.end(), heard.begin(), heard.end());
-  came_back.push_back(what);
   if (const auto exit = EndOfServer(status)) {
     verdict = CRASH;
     came_back.insert(came_back.begin(), "your server " + Describe(*exit));

@@ -160,8 +160,8 @@ class ExerciseTest : public ::testing::Test {
     CheckMessage(did_, *status, mentions);
   }
 
-  // Fails the test because of what a conversation has brought: the messages
-  // that were taken last, and then `what`.
+  // Fails the test since `what` is wrong with a conversation: "nothing
+  // came". The messages that were taken last are told too.
   template <class Request, class Response>
   [[noreturn]] void FailConversation(
       Conversation<Request, Response>& conversation, const std::string& what,
