@@ -238,14 +238,14 @@ class WriteTheTests : public ExerciseTest {
       if (!run.Caught()) missed.push_back(run.End());
     }
     if (missed.empty()) return;
-    const std::string which =
-        services.size() == 1 ? "the service that breaks"
-        : missed.size() == services.size()
-            ? fmt::format("each of the {} services that break", services.size())
-            : fmt::format("{} of the {} services that break", missed.size(),
-                          services.size());
-    Fail(FAIL, {sent},
-         {fmt::format("{} with {} promise {}", missed[0], which, promise)});
+    const std::string with = missed.size() < services.size() ? "the rest"
+                             : services.size() == 1          ? "it"
+                                                             : "each of them";
+    Fail(
+        FAIL, {sent},
+        {fmt::format("{} of {} caught (promise {})",
+                     services.size() - missed.size(), services.size(), promise),
+         missed[0] + " with " + with});
   }
 
  private:
