@@ -332,9 +332,7 @@ class Watcher {
     ShowDoing();
   }
 
-  void ShowDoing() {
-    status_.Show(run_->exercise().name + ": " + run_->Doing());
-  }
+  void ShowDoing() { status_.Show(run_->Doing()); }
 
   // Shows what a run has found.
   void Ended() {
