@@ -199,6 +199,23 @@ TEST_F(LoopTest, KeepsWhatWasGradedBeforeAnInterruption) {
   EXPECT_THAT(out_, HasSubstr("1 of 2 done"));
 }
 
+TEST_F(LoopTest, LetsACompilerCleanUpWhenInterrupted) {
+  const std::string half = toy_.Path("half.o");
+  const std::string rules = toy_.Path("build/build.ninja");
+  std::string text = ReadFile(rules);
+  text.replace(text.find("command = "), 10,
+               fmt::format("command = trap \"rm '{0}'; exit 1\" TERM; touch "
+                           "'{0}'; sleep 1000 & wait; ",
+                           half));
+  WriteFile(rules, text);
+  toy_.Save(kSolution);
+  Process make(toy_.Make({"check", "E=01"}), Options());
+  ASSERT_TRUE(WaitForFile(half));
+  kill(-make.pid(), SIGINT);
+  EXPECT_TRUE(make.WaitForExit(kLimit));
+  EXPECT_FALSE(fs::exists(half));
+}
+
 TEST_F(LoopTest, TwoRunsOfAnExerciseWaitForEachOther) {
   // Fails if another one runs at the same time.
   toy_.Save(fmt::format(

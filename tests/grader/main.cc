@@ -1,23 +1,28 @@
 // The program behind `make check`.
 
 #include <fmt/format.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <chrono>
 #include <cstdint>
 #include <cstdlib>
 #include <exception>
 #include <filesystem>
+#include <fstream>
 #include <functional>
 #include <iostream>
 #include <optional>
 #include <random>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -46,6 +51,9 @@ constexpr int kPassed = 0;
 constexpr int kSomethingFailed = 1;
 constexpr int kCouldNotGrade = 2;
 
+// How long what has been told to end may take to clean up.
+constexpr std::chrono::seconds kEndLimit{3};
+
 // What was asked for.
 struct Request {
   std::string command;  // empty: to grade
@@ -62,6 +70,32 @@ struct Request {
   ScorecardOptions options;
 };
 
+// Tells what `worker` has started to end, and waits until it has. A compiler
+// that is killed instead would leave half an object file behind.
+void EndChildrenOf(pid_t worker) {
+  kill(worker, SIGSTOP);  // it is not to go on as if they had ended themselves
+  std::vector<int> ends;
+  std::error_code gone;
+  for (const auto& task : fs::directory_iterator(
+           "/proc/" + std::to_string(worker) + "/task", gone)) {
+    std::ifstream children(task.path() / "children");
+    for (pid_t child = 0; children >> child;) {
+      const int end = static_cast<int>(syscall(SYS_pidfd_open, child, 0));
+      if (end < 0) continue;
+      ends.push_back(end);
+      kill(child, SIGTERM);
+    }
+  }
+  const auto deadline = std::chrono::steady_clock::now() + kEndLimit;
+  for (const int end : ends) {
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(
+        deadline - std::chrono::steady_clock::now());
+    pollfd polled = {end, POLLIN, 0};
+    poll(&polled, 1, static_cast<int>(std::max<std::int64_t>(left.count(), 0)));
+    close(end);
+  }
+}
+
 // Works in a process of its own and cleans up behind it, whatever ends it: its
 // result, Ctrl-C, a signal. Returns the exit status. With `keys`, single keys
 // can be read from the terminal, which gets its mode back in any case.
@@ -72,8 +106,7 @@ int Supervised(bool keys, const std::function<int(const Keyboard*)>& work) {
     sigaddset(&awaited, signal);
   }
   if (keys) sigaddset(&awaited, SIGTSTP);
-  sigset_t before;
-  sigprocmask(SIG_BLOCK, &awaited, &before);
+  sigprocmask(SIG_BLOCK, &awaited, nullptr);
   testing::AdoptOrphans();
   const testing::TempDir temporary;
   setenv("TMPDIR", temporary.path().c_str(), /*overwrite=*/1);
@@ -83,7 +116,7 @@ int Supervised(bool keys, const std::function<int(const Keyboard*)>& work) {
   const pid_t worker = fork();
   if (worker < 0) throw CannotGrade("There is no room for another process.");
   if (worker == 0) {
-    sigprocmask(SIG_SETMASK, &before, nullptr);
+    // A terminal's signals come to both of us, and are for the other one.
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     testing::AdoptOrphans();
 #ifndef WORKSHOP_SANITIZED
@@ -106,6 +139,7 @@ int Supervised(bool keys, const std::function<int(const Keyboard*)>& work) {
       break;
     }
   }
+  if (signal != SIGCHLD) EndChildrenOf(worker);
   testing::KillDescendants();
   if (signal == SIGCHLD && WIFEXITED(status)) return WEXITSTATUS(status);
   if (signal == SIGCHLD) signal = WTERMSIG(status);
@@ -125,6 +159,7 @@ Grade GradeOwn(const Workshop& workshop, const CourseExercise& exercise,
   // Another run would build the programs anew that this one is testing.
   const FileLock lock(workshop.build / (".grading-" + exercise.name),
                       [&] { progress("waiting for another run to end"); });
+  status.Clear();
   const v1::Progress known = memory.Load(exercise);
   Grade grade =
       GradeExercise(workshop, exercise, exercise.directory, seed, progress,

@@ -96,14 +96,18 @@ std::vector<std::string> ToyWorkshop::Make(
   return command;
 }
 
-bool WaitForFile(const std::string& path) {
+bool WaitUntil(const std::function<bool()>& condition) {
   const auto deadline =
       std::chrono::steady_clock::now() + std::chrono::minutes(1);
-  while (!fs::exists(path)) {
+  while (!condition()) {
     if (std::chrono::steady_clock::now() > deadline) return false;
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
   }
   return true;
+}
+
+bool WaitForFile(const std::string& path) {
+  return WaitUntil([&] { return fs::exists(path); });
 }
 
 std::string Children() {

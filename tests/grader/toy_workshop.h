@@ -3,6 +3,7 @@
 
 #pragma once
 
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -50,7 +51,8 @@ class ToyWorkshop {
   std::string root_;
 };
 
-// Waits until `path` exists; false after a minute.
+// Waits until `condition` holds, or `path` exists; false after a minute.
+bool WaitUntil(const std::function<bool()>& condition);
 bool WaitForFile(const std::string& path);
 
 // The processes that this one is the parent of, as /proc lists them.
