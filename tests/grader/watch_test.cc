@@ -272,6 +272,7 @@ TEST_F(WatchTest, LeavesTheTerminalToTheShellWhileItIsSuspended) {
   Shown();
   const tcflag_t reading = LocalMode();
   ASSERT_NE(reading, before_.c_lflag);
+  watch_->Type(kSuspend);
   EXPECT_TRUE(WaitUntil([&] { return LocalMode() == before_.c_lflag; }));
   // A shell would wait until all of make has stopped. This test says `fg` until
   // that helps.
