@@ -7,9 +7,9 @@
 namespace workshop::grader {
 namespace {
 
-constexpr int kBarWidth = 10;
+constexpr int kShortBar = 10;
 
-std::string State(const Grade& grade) {
+std::string Standing(const Grade& grade) {
   if (!grade.started) return "not started";
   if (!grade.run.has_time()) return "not graded yet";
   if (!IsCurrent(grade)) return "changed since";
@@ -19,7 +19,7 @@ std::string State(const Grade& grade) {
 std::string Line(const std::string& name, int score, int max_score,
                  const std::string& state, int minutes, int hints) {
   std::string line = fmt::format("{:<20} {} {:>4} of {:<4} {:<14} {:>4} min",
-                                 name, Bar(score, max_score, kBarWidth), score,
+                                 name, Bar(score, max_score, kShortBar), score,
                                  max_score, state, minutes);
   if (hints > 0) line += "  " + Counted(hints, "hint");
   return line;
@@ -35,7 +35,7 @@ std::string Overview(const std::vector<CourseExercise>& course,
   bool changed = false;
   for (const CourseExercise& exercise : course) {
     Grade grade = RememberedGrade(exercise, memory.Load(exercise));
-    const std::string state = State(grade);
+    const std::string state = Standing(grade);
     const std::string line =
         Line(exercise.name, grade.score(), grade.max_score(), state,
              exercise.manifest.minutes(), grade.hints_shown);
