@@ -201,16 +201,18 @@ TEST_F(LoopTest, KeepsWhatWasGradedBeforeAnInterruption) {
 
 TEST_F(LoopTest, LetsACompilerCleanUpWhenInterrupted) {
   const std::string half = toy_.Path("half.o");
+  const std::string compiling = toy_.Path("compiling");
   const std::string rules = toy_.Path("build/build.ninja");
   std::string text = ReadFile(rules);
-  text.replace(text.find("command = "), 10,
-               fmt::format("command = trap \"rm '{0}'; exit 1\" TERM; touch "
-                           "'{0}'; sleep 1000 & wait; ",
-                           half));
+  text.replace(
+      text.find("command = "), 10,
+      fmt::format("command = trap \"rm '{0}'; exit 1\" TERM; : >'{0}'; "
+                  "sleep 1000 & : >'{1}'; wait; ",
+                  half, compiling));
   WriteFile(rules, text);
   toy_.Save(kSolution);
   Process make(toy_.Make({"check", "E=01"}), Options());
-  ASSERT_TRUE(WaitForFile(half));
+  ASSERT_TRUE(WaitForFile(compiling));
   kill(-make.pid(), SIGINT);
   EXPECT_TRUE(make.WaitForExit(kLimit));
   EXPECT_FALSE(fs::exists(half));
