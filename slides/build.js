@@ -59,6 +59,9 @@ const MERMAID = {
     noteBorderColor: '#b98a1d',
     noteTextColor: '#16232b',
     labelBoxBkgColor: '#e3f1f3',
+    edgeLabelBackground: '#ffffff',
+    clusterBkg: '#f7fafb',
+    clusterBorder: '#7d93a0',
     activationBkgColor: '#f6c667',
     activationBorderColor: '#b98a1d',
   },
@@ -66,11 +69,14 @@ const MERMAID = {
     actorFontFamily: 'Inter', actorFontSize: 20, actorFontWeight: 700,
     messageFontFamily: 'Inter', messageFontSize: 20,
     noteFontFamily: 'Inter', noteFontSize: 20,
-    height: 48, boxMargin: 8, messageMargin: 34, noteMargin: 8,
-    diagramMarginX: 8, diagramMarginY: 8, actorMargin: 40,
+    wrap: true, width: 195, actorMargin: 10, height: 44, boxMargin: 5,
+    noteMargin: 8, diagramMarginX: 8, diagramMarginY: 8, bottomMarginAdj: 0,
     mirrorActors: false,
   },
-  flowchart: { htmlLabels: false, nodeSpacing: 40, rankSpacing: 60 },
+  flowchart: {
+    htmlLabels: false, nodeSpacing: 40, rankSpacing: 50, wrappingWidth: 500,
+    padding: 14,
+  },
 };
 
 // Draws Mermaid's text; keeps each picture under the hash of all it is made of.

@@ -15,7 +15,7 @@ sigwait(
     lines of a file. Each line here names a piece of it by the text that the
     piece's first line begins with (and behind ` .. ` its last line). The first
     piece must begin on one line of the file only, and the next ones are looked
-    for below it. Where code is left out between two pieces stands `...`.
+    for below it. Where more than comments is left out, `...` stands.
 
 ```output lessons/01_unary/README.md
 $ build/lessons/01_unary/client Ada
@@ -30,7 +30,7 @@ $ build/lessons/01_unary/client Ada
 
 ```diagram lessons/01_unary/README.md
 ```
-    the file's only Mermaid diagram.
+    the file's only Mermaid diagram, or those messages of it that are named.
 
 Each slide has a title and a comment with its minutes and the speaker's notes:
 
@@ -62,8 +62,8 @@ footer: {footer}
 ---
 """
 FENCE = re.compile(r"^(`{3,})\s*(\S*)\s*(.*)$")
-LANGUAGES = {".cc": "cpp", ".h": "cpp", ".proto": "protobuf", ".py": "python",
-             ".patch": "diff", ".cmake": "cmake", ".textproto": "protobuf"}
+LANGUAGES = {".cc": "cpp", ".h": "cpp", ".patch": "diff", ".proto": "protobuf",
+             ".txt": "console", ".md": "console"}
 COMMENT = re.compile(r"^\s*(//.*|#.*|)$")
 
 
@@ -82,11 +82,11 @@ def read(root, name):
         raise Problem(f"{name} cannot be read: {error.strerror}") from None
 
 
-def find_piece(lines, piece, start, end_of_last):
+def find_piece(lines, piece, start, end_of_last, match=str.startswith):
     """Where a piece begins and ends, or None; the end is behind it."""
     first, _, last = (text.strip() for text in piece.partition(" .. "))
     for i in range(start, len(lines)):
-        if not lines[i].lstrip().startswith(first):
+        if not match(lines[i].lstrip(), first):
             continue
         if not last:
             return i, end_of_last(lines, i)
@@ -132,10 +132,12 @@ def quote(root, name, pieces):
         if found is None:
             raise Problem(f"{name} has no `{piece.strip()}`"
                           + (" below the piece before" if end else ""))
-        if end is not None and not all(
-                COMMENT.match(line) for line in lines[end:found[0]]):
+        left_out = lines[end:found[0]] if end else []
+        if not all(COMMENT.match(line) for line in left_out):
             start = lines[found[0]]
             quoted.append(start[:len(start) - len(start.lstrip())] + "...")
+        elif "" in left_out:
+            quoted.append("")
         quoted += lines[found[0]:found[1]]
         end = found[1]
     return code_block(
@@ -156,25 +158,32 @@ def code_blocks(lines):
             block.append(line)
 
 
+def pieces_of_output(block, pieces, match):
+    """The pieces of a console block; None if it does not have them all."""
+    lines = []
+    end = 0
+    for piece in pieces:
+        span = find_piece(block, piece, end, with_output, match)
+        if span is None:
+            return None
+        if lines and span[0] > end:
+            lines.append("...")
+        lines += block[span[0]:span[1]]
+        end = span[1]
+    return lines
+
+
 def output(root, name, pieces):
     """The pieces of a transcript that `make test` has checked."""
-    found = []
-    for language, words, block in code_blocks(read(root, name)):
-        if language != "console" or "norun" in words:
-            continue
-        lines = []
-        end = 0
-        for piece in pieces:
-            span = find_piece(block, piece, end, with_output)
-            if span is None:
-                break
-            if lines and span[0] > end:
-                lines.append("...")
-            lines += block[span[0]:span[1]]
-            end = span[1]
-        else:
-            found.append(lines)
-    if not pieces or len(found) != 1:
+    blocks = [block for language, words, block in code_blocks(read(root, name))
+              if language == "console" and "norun" not in words]
+    # Whole lines first: one command may be the beginning of another.
+    for match in (str.__eq__, str.startswith):
+        found = [lines for block in blocks
+                 if (lines := pieces_of_output(block, pieces, match))]
+        if len(found) == 1:
+            break
+    if len(found) != 1:
         raise Problem(
             f"{name} has {len(found) or 'no'} console blocks that are run and "
             f"hold `{'` and then `'.join(pieces)}`; there must be one")
@@ -202,7 +211,8 @@ def table(root, name, pieces):
                 keep = [header.index(column) for column in wanted]
                 rows = []
                 while i < len(lines) and lines[i].startswith("|"):
-                    row = cells(lines[i])
+                    # Without links, which lead nowhere from a slide.
+                    row = cells(re.sub(r"\[(.*?)\]\(.*?\)", r"\1", lines[i]))
                     rows.append("| " + " | ".join(row[k] for k in keep) + " |")
                     i += 1
                 return rows
@@ -215,7 +225,19 @@ def diagram(root, name, pieces):
              if language == "mermaid"]
     if len(found) != 1:
         raise Problem(f"{name} has {len(found)} diagrams; there must be one")
-    return ["```mermaid", *found[0], "```"]
+    lines = found[0]
+    if pieces:
+        kept = [line for line in lines if line == lines[0] or
+                line.lstrip().startswith("participant ")]
+        end = 0
+        for piece in pieces:
+            span = find_piece(lines, piece, end, one_line)
+            if span is None:
+                raise Problem(f"the diagram of {name} has no `{piece}`")
+            kept += lines[span[0]:span[1]]
+            end = span[1]
+        lines = kept
+    return ["```mermaid", *lines, "```"]
 
 
 QUOTES = {"quote": quote, "output": output, "table": table, "diagram": diagram}
