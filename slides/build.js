@@ -69,7 +69,7 @@ const MERMAID = {
     actorFontFamily: 'Inter', actorFontSize: 20, actorFontWeight: 700,
     messageFontFamily: 'Inter', messageFontSize: 20,
     noteFontFamily: 'Inter', noteFontSize: 20,
-    wrap: true, width: 195, actorMargin: 10, height: 44, boxMargin: 5,
+    wrap: true, width: 195, actorMargin: 10, height: 44, boxMargin: 4,
     noteMargin: 8, diagramMarginX: 8, diagramMarginY: 8, bottomMarginAdj: 0,
     mirrorActors: false,
   },
