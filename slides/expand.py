@@ -324,7 +324,7 @@ def inspect(root, slide):
     else:
         yield f"its notes begin with `{first}` and not with `N minutes`"
     for word in ("Say", "Ask", "Show"):
-        if not re.search(rf"(?m)^{word}: \S", rest):
+        if not re.search(rf"(?m)^{word}: \S", notes[0]):
             yield f"its notes have no `{word}:`"
     for path in re.findall(
             r"\b(?:exercises|lessons|proto|slides|solutions|tests)/[\w./]*\w",
@@ -374,47 +374,59 @@ def manifest(root, exercise):
             int(re.search(r"(?m)^minutes: (\d+)", text)[1]))
 
 
+def parts_of(plan):
+    return [part for half_day in plan["half_day"] for part in half_day["parts"]]
+
+
+def times(plan):
+    """All minutes of the plan, and those of them that are for exercises."""
+    parts = parts_of(plan)
+    return (sum(part["minutes"] for part in parts),
+            sum(part["minutes"] for part in parts if "exercise" in part))
+
+
+def planned(plan, kind):
+    """The minutes of each deck, or of each exercise."""
+    minutes = {}
+    for part in parts_of(plan) + plan["at_home"]:
+        if kind in part:
+            minutes.setdefault(part[kind], 0)
+            minutes[part[kind]] += part["minutes"]
+    return minutes
+
+
 def check_plan(root, plan, decks):
     """Yields where the plan and what is there disagree."""
-    planned = {}  # minutes of each deck and exercise
     for half_day in plan["half_day"]:
-        total = 0
-        for part in half_day["parts"]:
-            total += part["minutes"]
-            for kind in ("deck", "exercise"):
-                if kind in part:
-                    name = part[kind]
-                    planned[name] = planned.get(name, 0) + part["minutes"]
+        total = sum(part["minutes"] for part in half_day["parts"])
         if total > plan["half_day_minutes"]:
             yield (f"{half_day['title']} takes {total} minutes, "
                    f"{plan['half_day_minutes']} are the limit")
-    parts = [part for half_day in plan["half_day"]
-             for part in half_day["parts"]]
-    everything = sum(part["minutes"] for part in parts)
-    exercising = sum(part["minutes"] for part in parts if "exercise" in part)
+    everything, exercising = times(plan)
     if 2 * exercising < everything:
         yield (f"exercises have {exercising} of {everything} minutes, "
                "which is less than half")
+
+    minutes = planned(plan, "deck")
     for deck in decks:
-        if deck.name not in planned:
+        if deck.name not in minutes:
             yield f"slides/{deck.name}.md is in no half day"
-        elif deck.minutes > planned[deck.name]:
+        elif deck.minutes > minutes[deck.name]:
             yield (f"slides/{deck.name}.md takes {deck.minutes} minutes, "
-                   f"and {planned[deck.name]} are planned")
-    for part in parts:
-        if "deck" in part and part["deck"] not in [d.name for d in decks]:
-            yield f"there is no slides/{part['deck']}.md"
-    for exercise in plan["at_home"]:
-        planned.setdefault(exercise["exercise"], exercise["minutes"])
+                   f"and {minutes[deck.name]} are planned")
+    for name in minutes.keys() - {deck.name for deck in decks}:
+        yield f"there is no slides/{name}.md"
+
+    minutes = planned(plan, "exercise")
     for path in sorted((root / "exercises").glob("*/exercise.textproto")):
-        if path.parent.name not in planned:
+        if path.parent.name not in minutes:
             yield (f"exercises/{path.parent.name} is in no half day, and not "
                    "at home either")
-    for name, minutes in planned.items():
+    for name, has in minutes.items():
         needs = manifest(root, name)[1]
-        if needs is not None and minutes != needs:
-            yield (f"exercises/{name} has {minutes} minutes here, and "
-                   f"{needs} in its exercise.textproto")
+        if needs not in (None, has):
+            yield (f"exercises/{name} has {has} minutes here, and {needs} in "
+                   "its exercise.textproto")
 
 
 # ----------------------------------------------------------------- the index
@@ -466,10 +478,7 @@ def page(root, plan, decks):
         f"{html.escape(deck.title)}</a></td><td>"
         f'<a href="{deck.name}.pdf">PDF</a></td><td>{len(deck.slides)}</td>'
         f"<td>{deck.minutes}</td></tr>\n" for deck in decks)
-    parts = [part for half_day in plan["half_day"]
-             for part in half_day["parts"]]
-    everything = sum(part["minutes"] for part in parts)
-    exercising = sum(part["minutes"] for part in parts if "exercise" in part)
+    everything, exercising = times(plan)
     template = (root / "slides/index.html").read_text("utf-8")
     for name, value in {
             "days": days, "home": home, "decks": rows,
