@@ -1,55 +1,68 @@
-# workshop_programs(TARGET SOURCE_DIR BINARY_DIR PROGRAM...)
+# workshop_programs(TARGET SOURCE_DIR BINARY_DIR PROGRAM... [LIBRARIES
+# LIBRARY...])
 #
 # Builds each PROGRAM from PROGRAM.cc in SOURCE_DIR to PROGRAM in BINARY_DIR, as
-# the target TARGET_PROGRAM.
+# the target TARGET_PROGRAM, and links it with each LIBRARY.
 function(workshop_programs target source_dir binary_dir)
-  foreach(program ${ARGN})
+  cmake_parse_arguments(PARSE_ARGV 3 arg "" "" LIBRARIES)
+  foreach(program ${arg_UNPARSED_ARGUMENTS})
+    # Not looked for before it is built: a learner's file may be missing, and
+    # the grader says so, after all others are built.
+    set_source_files_properties(${source_dir}/${program}.cc PROPERTIES GENERATED
+                                                                       ON)
     add_executable(${target}_${program} ${source_dir}/${program}.cc)
     set_target_properties(
       ${target}_${program} PROPERTIES OUTPUT_NAME ${program}
                                       RUNTIME_OUTPUT_DIRECTORY ${binary_dir})
     target_include_directories(${target}_${program}
                                PRIVATE ${PROJECT_SOURCE_DIR})
-    target_link_libraries(${target}_${program} PRIVATE workshop_base)
+    target_link_libraries(${target}_${program} PRIVATE ${arg_LIBRARIES}
+                                                       workshop_base)
     target_precompile_headers(${target}_${program}
                               REUSE_FROM workshop_contracts)
   endforeach()
 endfunction()
 
-# workshop_exercise(NN_topic PROGRAM...)
+# workshop_exercise(NN_topic PROGRAM... [CONTRACTS LIBRARY] [LIBRARIES
+# LIBRARY...])
 #
 # Builds the learner's programs of exercises/NN_topic, the suite that grades
-# them, tests/exercises/NN_topic_test.cc, and what proves that suite.
+# them, tests/exercises/NN_topic_test.cc, and what proves that suite. The
+# programs and the suite link CONTRACTS, the contracts of this exercise; the
+# programs alone link LIBRARIES.
 function(workshop_exercise name)
+  set_property(GLOBAL APPEND PROPERTY WORKSHOP_EXERCISES ${name})
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" CONTRACTS LIBRARIES)
+  set(programs ${arg_UNPARSED_ARGUMENTS} LIBRARIES ${arg_LIBRARIES}
+               ${arg_CONTRACTS})
   workshop_programs(${name} ${PROJECT_SOURCE_DIR}/exercises/${name}
-                    ${PROJECT_BINARY_DIR}/exercises/${name} ${ARGN})
+                    ${PROJECT_BINARY_DIR}/exercises/${name} ${programs})
   add_executable(${name}_test tests/exercises/${name}_test.cc)
   set_target_properties(
     ${name}_test PROPERTIES RUNTIME_OUTPUT_DIRECTORY
                             ${PROJECT_BINARY_DIR}/tests/exercises)
-  target_link_libraries(${name}_test PRIVATE workshop_suite)
+  target_link_libraries(${name}_test PRIVATE ${arg_CONTRACTS} workshop_suite)
   target_precompile_headers(${name}_test REUSE_FROM workshop_contracts)
   if(WORKSHOP_PROOFS)
-    workshop_proofs(${name} ${ARGN})
+    workshop_proofs(${name} ${programs})
   endif()
 endfunction()
 
 # workshop_patched(TARGET BASE PATCH PROGRAM...)
 #
-# Makes a copy of each PROGRAM.cc in the source folder BASE and applies PATCH to
-# them, in the build folder that is named like PATCH, by the target TARGET.
-# Returns that folder in `folder` and the programs that differ in `changed`.
+# Makes a copy of the source folder BASE and applies PATCH to it, in the build
+# folder that is named like PATCH, by the target TARGET. Returns that folder in
+# `folder` and in `changed` which of the PROGRAMs must be built anew from it.
 function(workshop_patched target base patch)
   file(RELATIVE_PATH folder ${PROJECT_SOURCE_DIR} ${patch})
   string(REGEX REPLACE "\\.patch$" "" folder ${PROJECT_BINARY_DIR}/${folder})
-  set(sources)
-  set(copies)
+  file(GLOB sources ${base}/*.cc ${base}/*.h ${base}/*.proto)
+  list(TRANSFORM sources REPLACE "^${base}" "${folder}" OUTPUT_VARIABLE copies)
   set(changed)
   file(STRINGS ${patch} patched_files REGEX "^\\+\\+\\+ b/")
   foreach(program ${ARGN})
-    list(APPEND sources ${base}/${program}.cc)
-    list(APPEND copies ${folder}/${program}.cc)
-    if(patched_files MATCHES "b/${program}\\.cc")
+    # A header or a proto may be part of every program.
+    if(patched_files MATCHES "b/(${program}\\.cc|[^;]*\\.(h|proto))")
       list(APPEND changed ${program})
     endif()
   endforeach()
@@ -70,20 +83,23 @@ function(workshop_patched target base patch)
       PARENT_SCOPE)
 endfunction()
 
-# workshop_proofs(NN_topic PROGRAM...)
+# workshop_proofs(NN_topic PROGRAM... [LIBRARIES LIBRARY...])
 #
 # Builds what proves the suite of exercises/NN_topic and registers the proofs
 # as tests: the skeleton fails every test, the solution passes every one, each
 # mutant is caught by the test that it names, each alternative passes.
 function(workshop_proofs name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" LIBRARIES)
+  set(names ${arg_UNPARSED_ARGUMENTS})
   set(solution ${PROJECT_SOURCE_DIR}/solutions/${name})
-  workshop_programs(${name}_solution ${solution}
-                    ${PROJECT_BINARY_DIR}/solutions/${name} ${ARGN})
+  workshop_programs(
+    ${name}_solution ${solution} ${PROJECT_BINARY_DIR}/solutions/${name}
+    ${names} LIBRARIES ${arg_LIBRARIES})
   set(prove prove --suite $<TARGET_FILE:${name}_test>)
 
   set(skeleton_programs)
   set(solution_programs)
-  foreach(program ${ARGN})
+  foreach(program ${names})
     list(APPEND skeleton_programs --program
          ${program}=$<TARGET_FILE:${name}_${program}>)
     list(APPEND solution_programs --program
@@ -104,10 +120,11 @@ function(workshop_proofs name)
     file(GLOB patches ${PROJECT_SOURCE_DIR}/tests/${kind}/${name}/*.patch)
     foreach(patch ${patches})
       get_filename_component(variant ${patch} NAME_WE)
-      workshop_patched(${name}_${variant} ${solution} ${patch} ${ARGN})
-      workshop_programs(${name}_${variant} ${folder} ${folder} ${changed})
+      workshop_patched(${name}_${variant} ${solution} ${patch} ${names})
+      workshop_programs(${name}_${variant} ${folder} ${folder} ${changed}
+                        LIBRARIES ${arg_LIBRARIES})
       set(programs)
-      foreach(program ${ARGN})
+      foreach(program ${names})
         set(target ${name}_solution_${program})
         if(program IN_LIST changed)
           set(target ${name}_${variant}_${program})

@@ -12,6 +12,7 @@
 # library, bugs/BUG/ in the lesson's build folder gets the same tests again,
 # linked with the patched files. The target NN_topic_tests builds all tests.
 function(workshop_lesson name)
+  set_property(GLOBAL APPEND PROPERTY WORKSHOP_LESSONS ${name})
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "LIBRARY;TESTS")
   set(library workshop_lesson_contracts)
   if(arg_LIBRARY)

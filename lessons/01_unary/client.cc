@@ -82,8 +82,8 @@ int main(int argc, char** argv) {
                        milliseconds(std::llround(timeout * 1000)));
   const grpc::Status status = stub->SayHello(&context, request, &response);
   if (!status.ok()) {
-    std::cerr << CodeName(status.error_code()) << ": " << status.error_message()
-              << "\n";
+    std::cerr << CodeName(status.error_code()) + ": " + status.error_message() +
+                     "\n";
     return 1;
   }
   std::cout << response.message() << "\n"

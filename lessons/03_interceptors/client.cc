@@ -86,8 +86,8 @@ bool Report(const grpc::Status& status, const grpc::ClientContext& context) {
   std::cout << Describe("initial", context.GetServerInitialMetadata())
             << Describe("trailing", context.GetServerTrailingMetadata());
   if (status.ok()) return true;
-  std::cerr << workshop::CodeName(status.error_code()) << ": "
-            << status.error_message() << "\n";
+  std::cerr << workshop::CodeName(status.error_code()) + ": " +
+                   status.error_message() + "\n";
   return false;
 }
 

@@ -96,8 +96,8 @@ int main(int argc, char** argv) {
                               : *list    ? List(client)
                                          : Demonstrate(client);
   if (!status.ok()) {
-    std::cerr << workshop::CodeName(status.error_code()) << ": "
-              << status.error_message() << "\n";
+    std::cerr << workshop::CodeName(status.error_code()) + ": " +
+                     status.error_message() + "\n";
     return workshop::kFailed;
   }
   return workshop::kDone;

@@ -6,11 +6,9 @@
 #include <signal.h>
 
 #include <chrono>
-#include <condition_variable>
 #include <fstream>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <regex>
 #include <stdexcept>
@@ -52,42 +50,11 @@ constexpr seconds kLimit{30};
 
 const std::string kPrograms = WORKSHOP_BUILD_DIR "/lessons/02_errors/";
 
-// What a program writes on stderr, to be waited for.
-class Log {
- public:
-  void Add(const std::string& line) {
-    const std::lock_guard lock(mutex_);
-    text_ += line + "\n";
-    grown_.notify_all();
-  }
-
-  // Waits until a line with `text` has been written.
-  bool WaitFor(const std::string& text) {
-    std::unique_lock lock(mutex_);
-    return grown_.wait_for(
-        lock, kLimit, [&] { return text_.find(text) != std::string::npos; });
-  }
-
-  std::string Text() {
-    const std::lock_guard lock(mutex_);
-    return text_;
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable grown_;
-  std::string text_;
-};
-
 class ErrorsTest : public ::testing::Test {
  protected:
   void StartServer(std::vector<std::string> flags = {}) {
     flags.insert(flags.begin(), kPrograms + "server");
-    Process::Options options;
-    options.on_line = [this](const std::string& line, bool is_stderr) {
-      if (is_stderr) log_.Add(line);
-    };
-    server_.emplace(flags, "127.0.0.1:0", options);
+    server_.emplace(flags, "127.0.0.1:0");
     if (!server_->WaitUntilReady(kLimit)) {
       throw std::runtime_error("the server: " + server_->problem());
     }
@@ -131,6 +98,11 @@ class ErrorsTest : public ::testing::Test {
     return detail;
   }
 
+  bool WaitForLog(const std::string& text) {
+    return server_->process().WaitForLog(text, kLimit);
+  }
+  std::string Log() { return server_->process().Stderr(); }
+
   // Runs the client to its end.
   void RunClient(const std::string& address, std::vector<std::string> flags) {
     flags.insert(flags.begin(), {kPrograms + "client", "--address", address});
@@ -145,7 +117,6 @@ class ErrorsTest : public ::testing::Test {
     RunClient(server_->address(), std::move(flags));
   }
 
-  Log log_;  // outlives the server, which writes to it
   std::optional<ServerProcess> server_;
   std::unique_ptr<Users::Stub> stub_;
   std::optional<grpc::ClientContext> context_;
@@ -212,7 +183,7 @@ TEST_F(ErrorsTest, ValidatesBeforeItLooksUp) {
   StartServer({"--database", "down"});
   EXPECT_EQ(GetUser(0), grpc::StatusCode::INVALID_ARGUMENT);
   EXPECT_EQ(GetUser(1, {"emial"}), grpc::StatusCode::INVALID_ARGUMENT);
-  EXPECT_EQ(log_.Text(), "");
+  EXPECT_EQ(Log(), "");
 }
 
 TEST_F(ErrorsTest, SaysWhichUserIsNotThere) {
@@ -230,7 +201,7 @@ TEST_F(ErrorsTest, TellsTheLogAndNotTheCallerWhyTheDatabaseFails) {
   EXPECT_EQ(status_.error_message(), "the user could not be looked up");
   EXPECT_THAT(status_.error_details(), IsEmpty());
   EXPECT_THAT(context_->GetServerTrailingMetadata(), IsEmpty());
-  EXPECT_TRUE(log_.WaitFor("ERROR GetUser 1: users-db-3.internal:5432"));
+  EXPECT_TRUE(WaitForLog("ERROR GetUser 1: users-db-3.internal:5432"));
 
   RunClient({"1"});
   EXPECT_EQ(client_exit_, Exit{kFailed});
@@ -296,49 +267,49 @@ TEST_F(ErrorsTest, ServerStopsWorkingAtTheDeadline) {
   StartServer(Slow("0.1"));
   EXPECT_EQ(GetUser(1, {}, milliseconds(700)),
             grpc::StatusCode::DEADLINE_EXCEEDED);
-  EXPECT_TRUE(log_.WaitFor(kStopped)) << log_.Text();
+  EXPECT_TRUE(WaitForLog(kStopped)) << Log();
 }
 
 TEST_F(ErrorsTest, ServerStopsWorkingWhenTheCallIsCancelled) {
   StartServer(Slow("0.1"));
   std::thread caller(
       [&] { EXPECT_EQ(GetUser(1), grpc::StatusCode::CANCELLED); });
-  EXPECT_TRUE(log_.WaitFor(kStarted));
+  EXPECT_TRUE(WaitForLog(kStarted));
   context_->TryCancel();
   caller.join();
-  EXPECT_TRUE(log_.WaitFor(kStopped)) << log_.Text();
+  EXPECT_TRUE(WaitForLog(kStopped)) << Log();
 }
 
 TEST_F(ErrorsTest, ServerStopsWorkingWhenTheClientDies) {
   StartServer(Slow("0.1"));
   Process client({kPrograms + "client", "--address", server_->address(), "1"});
-  EXPECT_TRUE(log_.WaitFor(kStarted));
+  EXPECT_TRUE(WaitForLog(kStarted));
   client.Kill();
-  EXPECT_TRUE(log_.WaitFor(kStopped)) << log_.Text();
+  EXPECT_TRUE(WaitForLog(kStopped)) << Log();
 }
 
 TEST_F(ErrorsTest, ServerStopsWorkingAtItsOwnLimit) {
   StartServer(Slow("0.1", {"--limit", "0.3"}));
   EXPECT_EQ(GetUser(1), grpc::StatusCode::DEADLINE_EXCEEDED);
   EXPECT_EQ(status_.error_message(), "the lookup took too long");
-  EXPECT_TRUE(log_.WaitFor(kStopped)) << log_.Text();
+  EXPECT_TRUE(WaitForLog(kStopped)) << Log();
 }
 
 TEST_F(ErrorsTest, ServerThatIsStoppedEndsTheLookup) {
   StartServer(Slow("0.5", {"--limit", "60"}));
   std::thread caller([&] { EXPECT_NE(GetUser(1), grpc::StatusCode::OK); });
-  EXPECT_TRUE(log_.WaitFor(kStarted));
+  EXPECT_TRUE(WaitForLog(kStarted));
   server_->process().Signal(SIGTERM);
   EXPECT_EQ(server_->process().WaitForExit(kLimit), Exit{kDone});
   caller.join();
-  EXPECT_THAT(log_.Text(), HasSubstr(kStopped));
+  EXPECT_THAT(Log(), HasSubstr(kStopped));
 }
 
 TEST_F(ErrorsTest, SlowLookupThatIsWantedFindsItsUser) {
   StartServer(Slow("0.01"));
   EXPECT_EQ(GetUser(1), grpc::StatusCode::OK);
   EXPECT_EQ(response_.user().name(), "Ada Lovelace");
-  EXPECT_TRUE(log_.WaitFor(kReadAll));
+  EXPECT_TRUE(WaitForLog(kReadAll));
 }
 
 TEST_F(ErrorsTest, ClientDoesNotWaitForEver) {
@@ -389,7 +360,7 @@ TEST_F(ErrorsTest, TrapAnExceptionBecomesUnknown) {
   EXPECT_EQ(GetUser(99), grpc::StatusCode::UNKNOWN);
   EXPECT_EQ(status_.error_message(), "Unexpected error in RPC handling");
   EXPECT_EQ(GetUser(1), grpc::StatusCode::OK);  // and the server lives on
-  EXPECT_EQ(log_.Text(), "");
+  EXPECT_EQ(Log(), "");
 }
 
 TEST_F(ErrorsTest, TrapAnExceptionInACallbackBecomesUnimplemented) {
@@ -397,21 +368,21 @@ TEST_F(ErrorsTest, TrapAnExceptionInACallbackBecomesUnimplemented) {
   EXPECT_EQ(GetUser(99), grpc::StatusCode::UNIMPLEMENTED);
   EXPECT_EQ(status_.error_message(), "");
   EXPECT_EQ(GetUser(1), grpc::StatusCode::OK);
-  EXPECT_EQ(log_.Text(), "");
+  EXPECT_EQ(Log(), "");
 }
 
 TEST_F(ErrorsTest, TrapCarelessWorkGoesOnForNobody) {
   StartServer(Slow("0.03", {"--service", "careless"}));
   std::thread caller(
       [&] { EXPECT_EQ(GetUser(1), grpc::StatusCode::CANCELLED); });
-  EXPECT_TRUE(log_.WaitFor(kStarted));
+  EXPECT_TRUE(WaitForLog(kStarted));
   context_->TryCancel();
   caller.join();
   context_.reset();  // with the stub, the last to hold the connection
   stub_.reset();
   server_->process().Signal(SIGTERM);  // it cannot stop either
   EXPECT_EQ(server_->process().WaitForExit(kLimit), Exit{kDone});
-  EXPECT_THAT(log_.Text(), HasSubstr(kReadAll));
+  EXPECT_THAT(Log(), HasSubstr(kReadAll));
 }
 
 TEST_F(ErrorsTest, TrapDetailsThatAreTooLargeHideTheStatus) {

@@ -7,10 +7,8 @@
 
 #include <algorithm>
 #include <chrono>
-#include <condition_variable>
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <regex>
 #include <stdexcept>
@@ -66,29 +64,6 @@ constexpr int kFlat = 32;
 
 using Arguments = std::vector<std::string>;
 
-// The lines that a program has written, to be waited for.
-class Lines {
- public:
-  void Add(const std::string& line) {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    lines_.push_back(line);
-    added_.notify_all();
-  }
-
-  // Waits until `line` has been written, `count` times.
-  bool WaitFor(const std::string& line, int count = 1) {
-    std::unique_lock<std::mutex> lock(mutex_);
-    return added_.wait_for(lock, kLimit, [&] {
-      return std::count(lines_.begin(), lines_.end(), line) >= count;
-    });
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable added_;
-  std::vector<std::string> lines_;
-};
-
 class StreamingTest : public ::testing::Test {
  protected:
   // The client, started with `arguments`.
@@ -110,11 +85,7 @@ class StreamingTest : public ::testing::Test {
 
   void StartServer(Arguments flags = {}) {
     flags.insert(flags.begin(), kServer);
-    Process::Options options;
-    options.on_line = [this](const std::string& line, bool is_stderr) {
-      if (is_stderr) log_.Add(line);
-    };
-    server_.emplace(flags, "127.0.0.1:0", options);
+    server_.emplace(flags, "127.0.0.1:0");
     if (!server_->WaitUntilReady(kLimit)) {
       throw std::runtime_error("the server: " + server_->problem());
     }
@@ -131,6 +102,10 @@ class StreamingTest : public ::testing::Test {
     auto client = Start(std::move(arguments));
     client->Wait();
     return client;
+  }
+
+  bool WaitForLog(const std::string& text, int count = 1) {
+    return server_->process().WaitForLog(text, kLimit, count);
   }
 
   std::optional<Exit> StopServer() {
@@ -159,7 +134,6 @@ class StreamingTest : public ::testing::Test {
     return response.data_messages_written();
   }
 
-  Lines log_;  // what the server writes on stderr
   std::optional<ServerProcess> server_;
   std::unique_ptr<Streams::Stub> stub_;
 };
@@ -198,9 +172,9 @@ TEST_F(StreamingTest, TheClientAloneMakesOneCallOfEachKind) {
                            "chat: how are you\n"
                            "chat: goodbye after 2 texts\n"));
   EXPECT_THAT(client->err, IsEmpty());
-  EXPECT_TRUE(log_.WaitFor("GetDataStream: all written"));
-  EXPECT_TRUE(log_.WaitFor("UploadFile: half-closed, kept upload-1"));
-  EXPECT_TRUE(log_.WaitFor("Chat: half-closed"));
+  EXPECT_TRUE(WaitForLog("GetDataStream: all written"));
+  EXPECT_TRUE(WaitForLog("UploadFile: half-closed, kept upload-1"));
+  EXPECT_TRUE(WaitForLog("Chat: half-closed"));
   EXPECT_EQ(StopServer(), Exit{});
 }
 
@@ -260,7 +234,7 @@ TEST_F(StreamingTest, BothSidesSeeACancelledDataStream) {
   EXPECT_EQ(client->out, "data: read 3 messages\n");
   EXPECT_EQ(client->err, "CANCELLED: CANCELLED\n");
   EXPECT_EQ(client->exit, Exit{.status = 1});
-  EXPECT_TRUE(log_.WaitFor("GetDataStream: cancelled"));
+  EXPECT_TRUE(WaitForLog("GetDataStream: cancelled"));
   EXPECT_LT(DataMessagesWritten(), 1'000'000);
 }
 
@@ -271,7 +245,7 @@ TEST_F(StreamingTest, BothSidesSeeACancelledUpload) {
               StartsWith("upload: ended before all was written\n"));
   EXPECT_EQ(client->err, "CANCELLED: CANCELLED\n");
   EXPECT_EQ(client->exit, Exit{.status = 1});
-  EXPECT_TRUE(log_.WaitFor("UploadFile: incomplete, nothing kept"));
+  EXPECT_TRUE(WaitForLog("UploadFile: incomplete, nothing kept"));
 }
 
 TEST_F(StreamingTest, BothSidesSeeACancelledChat) {
@@ -279,7 +253,7 @@ TEST_F(StreamingTest, BothSidesSeeACancelledChat) {
   const auto client = Run({"chat", "--say", "hello", "--cancel-after", "1"});
   EXPECT_EQ(client->err, "CANCELLED: CANCELLED\n");
   EXPECT_EQ(client->exit, Exit{.status = 1});
-  EXPECT_TRUE(log_.WaitFor("Chat: cancelled"));
+  EXPECT_TRUE(WaitForLog("Chat: cancelled"));
 }
 
 // Cancelled in every phase, among others while the server reads.
@@ -305,7 +279,7 @@ TEST_F(StreamingTest, AnUploadThatTrustsReadIsKeptThoughCancelled) {
   StartServer({"--trust-read"});
   const auto client = Run({"upload", "--cancel-after", "3"});
   EXPECT_EQ(client->err, "CANCELLED: CANCELLED\n");
-  EXPECT_TRUE(log_.WaitFor("UploadFile: half-closed, kept upload-1"));
+  EXPECT_TRUE(WaitForLog("UploadFile: half-closed, kept upload-1"));
 }
 
 TEST_F(StreamingTest, TheServerSeesThatAClientWasKilled) {
@@ -317,8 +291,8 @@ TEST_F(StreamingTest, TheServerSeesThatAClientWasKilled) {
   while (DataMessagesWritten() == 0 && system_clock::now() < give_up) continue;
   reader->process.Kill();
   chat->process.Kill();
-  EXPECT_TRUE(log_.WaitFor("GetDataStream: cancelled"));
-  EXPECT_TRUE(log_.WaitFor("Chat: cancelled"));
+  EXPECT_TRUE(WaitForLog("GetDataStream: cancelled"));
+  EXPECT_TRUE(WaitForLog("Chat: cancelled"));
 }
 
 // Flow control: the writer gets ahead of the reader by what fits the windows
@@ -346,7 +320,7 @@ TEST_F(StreamingTest, AReaderThatStopsStopsTheWriter) {
       EXPECT_LE(written, read + (fixed_window ? 10 : 10'000));
     }
   }
-  EXPECT_TRUE(log_.WaitFor("GetDataStream: cancelled", 4));
+  EXPECT_TRUE(WaitForLog("GetDataStream: cancelled", 4));
 }
 
 TEST_F(StreamingTest, TheServerMayWriteAfterTheClientsHalfClose) {
@@ -378,7 +352,7 @@ TEST_F(StreamingTest, TheServerMayEndWhileTheClientWrites) {
             "RESOURCE_EXHAUSTED: file: larger than 1000000 bytes\n");
   EXPECT_THAT(client->out,
               StartsWith("upload: ended before all was written\n"));
-  EXPECT_TRUE(log_.WaitFor("UploadFile: refused before its end"));
+  EXPECT_TRUE(WaitForLog("UploadFile: refused before its end"));
 
   client = Run({"ignore-write"});
   EXPECT_EQ(client->exit, Exit{.status = 1});
@@ -412,7 +386,7 @@ TEST_F(StreamingTest, AMessageMayHave4MiB) {
   EXPECT_EQ(client->err,
             "RESOURCE_EXHAUSTED: Received message larger than max "
             "(5242885 vs. 4194304)\n");
-  EXPECT_TRUE(log_.WaitFor("UploadFile: incomplete, nothing kept"));
+  EXPECT_TRUE(WaitForLog("UploadFile: incomplete, nothing kept"));
   // The same file in two messages. The key and the length need 5 bytes.
   client = Run({"upload", "--size", "5242880", "--chunk", "4194299"});
   EXPECT_EQ(client->exit, Exit{}) << client->err;
@@ -429,7 +403,7 @@ TEST_F(StreamingTest, BothDirectionsAtOnceNeedTwoThreads) {
   EXPECT_EQ(client->exit, Exit{.status = 1});
   EXPECT_EQ(client->err, "DEADLINE_EXCEEDED: Deadline Exceeded\n");
   EXPECT_THAT(Measured(client->out), ElementsAre(Lt(1000)));
-  EXPECT_TRUE(log_.WaitFor("Chat: cancelled"));
+  EXPECT_TRUE(WaitForLog("Chat: cancelled"));
 }
 
 TEST_F(StreamingTest, TwoWritesAtOnceAbort) {
@@ -439,7 +413,7 @@ TEST_F(StreamingTest, TwoWritesAtOnceAbort) {
   EXPECT_THAT(client->err,
               HasSubstr("API misuse of type "
                         "GRPC_CALL_ERROR_TOO_MANY_OPERATIONS observed"));
-  EXPECT_TRUE(log_.WaitFor("Chat: cancelled"));
+  EXPECT_TRUE(WaitForLog("Chat: cancelled"));
 }
 
 TEST_F(StreamingTest, AnOpenCallCostsAThread) {
@@ -496,7 +470,7 @@ TEST_F(StreamingTest, AStoppedServerEndsItsCalls) {
   client->Wait();
   EXPECT_EQ(client->exit, Exit{.status = 1});
   EXPECT_THAT(client->err, MatchesRegex("(CANCELLED|UNAVAILABLE): .*\n"));
-  EXPECT_TRUE(log_.WaitFor("Chat: cancelled"));
+  EXPECT_TRUE(WaitForLog("Chat: cancelled"));
 }
 
 TEST_F(StreamingTest, AClientWithoutServerSaysSo) {

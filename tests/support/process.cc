@@ -36,7 +36,7 @@ constexpr std::array<std::string_view, 6> kProxySettings = {
     "grpc_proxy",  "http_proxy", "https_proxy",
     "HTTPS_PROXY", "HTTP_PROXY", "all_proxy"};
 
-// How many complete lines of a stream are kept for WaitForLine().
+// How many complete lines of a stream are kept to be waited for.
 constexpr std::size_t kMaxLines = 10'000;
 
 std::system_error LastError(const std::string& what) {
@@ -321,6 +321,19 @@ std::optional<std::string> Process::WaitForLine(const std::string& prefix,
   const std::string* const line = find();
   if (line == nullptr) return std::nullopt;
   return line->substr(prefix.size());
+}
+
+bool Process::WaitForLog(const std::string& text, milliseconds limit,
+                         int count) {
+  const auto found = [&] {
+    return std::count_if(err_.lines.begin(), err_.lines.end(),
+                         [&](const std::string& line) {
+                           return line.find(text) != std::string::npos;
+                         }) >= count;
+  };
+  std::unique_lock lock(mutex_);
+  changed_.wait_for(lock, limit, [&] { return err_.closed || found(); });
+  return found();
 }
 
 void Process::Signal(int signal) {

@@ -90,6 +90,12 @@ class Process {
   std::optional<std::string> WaitForLine(const std::string& prefix,
                                          std::chrono::milliseconds limit);
 
+  // Waits until `count` lines of stderr contain `text`. False if the program
+  // ended, closed its stderr, or took longer than `limit`. Only the first
+  // 10,000 lines are looked at.
+  bool WaitForLog(const std::string& text, std::chrono::milliseconds limit,
+                  int count = 1);
+
   // Sends a signal to the program alone.
   void Signal(int signal);
 

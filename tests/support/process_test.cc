@@ -59,6 +59,12 @@ TEST(ProcessTest, StopsWaitingForALineWhenTheProgramEnds) {
   EXPECT_EQ(process.WaitForLine("ready", kLimit), std::nullopt);
 }
 
+TEST(ProcessTest, WaitsForALog) {
+  Process process(Shell("for i in 1 2; do echo call $i >&2; done; read"));
+  EXPECT_TRUE(process.WaitForLog("call", kLimit, 2));
+  EXPECT_FALSE(process.WaitForLog("call", kLimit, 3));  // it has ended
+}
+
 TEST(ProcessTest, PassesInput) {
   Process::Options options;
   options.input = std::string(1 << 20, 'x');
