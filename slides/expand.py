@@ -64,6 +64,7 @@ footer: {footer}
 FENCE = re.compile(r"^(`{3,})\s*(\S*)\s*(.*)$")
 LANGUAGES = {".cc": "cpp", ".h": "cpp", ".patch": "diff", ".proto": "protobuf",
              ".txt": "console", ".md": "console"}
+NOTES = re.compile(r"(?s)<!--\n(\d+ minutes?\n.*?)-->")
 COMMENT = re.compile(r"^\s*(//.*|#.*|)$")
 
 
@@ -490,6 +491,13 @@ def page(root, plan, decks):
     return template
 
 
+def unfold(notes):
+    """Notes as paragraphs, which the presenter's window folds by itself."""
+    paragraphs = re.split(r"\n(?=(?:Say|Ask|Show):)", notes[1].strip())
+    return "\n\n".join(
+        ["<!--", *(" ".join(text.split()) for text in paragraphs), "-->"])
+
+
 def main():
     here = pathlib.Path(__file__).resolve().parent.parent
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -517,6 +525,7 @@ def main():
                 old.unlink()
         for deck in decks:
             text = "\n---\n".join("\n".join(s.lines) for s in deck.slides)
+            text = NOTES.sub(unfold, text)
             (arguments.output / f"{deck.name}.md").write_text(
                 FRONT_MATTER.format(
                     title=f'"{deck.title}"',

@@ -185,6 +185,10 @@ class ExpandTest(unittest.TestCase):
 
     # Slides.
 
+    def test_makes_paragraphs_of_notes(self):
+        deck = self.deck("## Three\n" + NOTES.replace("it.", "it,\nand it."))
+        self.assertIn("2 minutes\n\nSay: it, and it.\n\nAsk: why?\n\n", deck)
+
     def test_refuses_a_slide_without_notes(self):
         self.refuse("## Three\n", "it has no notes and no minutes")
 
