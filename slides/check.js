@@ -150,8 +150,9 @@ async function check(folder, pictures) {
         problems.push(`${where}: ${error.message}`);
       });
       page.on('request', (request) => {
-        if (!request.url().startsWith(root) &&
-            !/^(data|blob|about):/.test(request.url())) {
+        // A deck is whole in one file.
+        if (!request.isNavigationRequest() &&
+            !/^(data|blob):/.test(request.url())) {
           problems.push(`${where}: loads ${request.url()}`);
         }
       });

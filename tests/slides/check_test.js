@@ -85,6 +85,7 @@ test('finds links and images that lead nowhere', () => {
   assert.match(found, /the link gone.html leads nowhere/);
   assert.match(found, /the link http:\/\/127.0.0.1:9\/ leaves the slides/);
   assert.match(found, /the image gone.png is not there/);
+  assert.match(found, /loads http:.*\/gone.png/);
 });
 
 test('finds an error on the console', () => {

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Tests slides/expand.py: the decks as they are, and decks with mistakes."""
+"""Tests slides/*.py: the decks as they are, and decks with mistakes."""
 
 import pathlib
 import subprocess
@@ -258,6 +258,15 @@ class ExpandTest(unittest.TestCase):
             FILES["exercises/01_a/exercise.textproto"])
         self.refuse_root("exercises/02_b is in no half day",
                          "slides/plan.toml:")
+
+    def test_refuses_a_slide_that_gives_an_exercise_other_minutes(self):
+        self.plan("  { minutes = 10 },\n", "")
+        (self.root / "slides/01_a.md").write_text(
+            "# One\n**20 minutes.**\n" + NOTES)
+        self.assertEqual(expand(self.root, "--check").stderr, "")
+        (self.root / "slides/01_a.md").write_text(
+            "# One\n**15 minutes.**\n" + NOTES)
+        self.refuse_root('does not say "**20 minutes"', "slides/plan.toml:")
 
     def test_refuses_a_planned_deck_that_is_not_there(self):
         self.plan('{ deck = "01_a"', '{ deck = "02_b", minutes = 1 },\n'
