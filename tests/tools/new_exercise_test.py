@@ -84,8 +84,11 @@ class NewExerciseTest(unittest.TestCase):
                     COPY / "exercises" / NAME / "server.cc")
         self.assertIn("DONE         100 of 100", run(".make/check", E="97"))
         # Asked for by nobody, a draft is nobody's task.
-        self.assertNotIn(NAME, run(
-            "build/tests/grader/grader", "--root", ".", "--build", "build"))
+        course = COPY / "build/only_a_draft"
+        shutil.copytree(COPY / "exercises" / NAME, course / "exercises" / NAME,
+                        dirs_exist_ok=True)
+        self.assertNotIn(NAME, run("build/tests/grader/grader", "--root",
+                                   str(course), "--build", "build"))
 
         made = [
             str(path.relative_to(COPY)) for path in COPY.rglob("*")

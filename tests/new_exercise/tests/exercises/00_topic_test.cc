@@ -1,4 +1,4 @@
-// What exercises/00_topic/README.md promises, one test per promise.
+// What the README of 00_topic promises, one test per promise.
 
 #include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
