@@ -125,10 +125,10 @@ std::vector<UploadFileRequest> Messages(const std::string& name,
 }
 
 // A message as a learner is told it.
-std::string TextOf(const UploadFileRequest& message) {
+std::string LineOf(const UploadFileRequest& message) {
   return message.has_chunk()
              ? fmt::format("chunk: {} bytes", message.chunk().size())
-             : ExerciseTest::Told(message);
+             : TextOf(message);
 }
 
 // What a learner is told of messages that were sent: each in a line, but those
@@ -183,7 +183,7 @@ class RunningUpload {
 
   // False: the call is over; its status tells why.
   bool Send(const UploadFileRequest& message) {
-    sent_.Add(TextOf(message));
+    sent_.Add(LineOf(message));
     return writer_->Write(message);
   }
 
@@ -261,7 +261,7 @@ class ServerTest : public ExerciseTest {
     context.set_deadline(system_clock::now() + limit);
     const auto stream = stub_->UploadFileWithProgress(&context);
     for (const UploadFileRequest& message : messages) {
-      sent.Add(TextOf(message));
+      sent.Add(LineOf(message));
       if (!stream->Write(message)) break;
     }
     sent.Add(half_close ? "half-close" : "(no half-close: there may be more)");
@@ -286,7 +286,7 @@ class ServerTest : public ExerciseTest {
     request.set_name(name);
     request.set_offset(offset);
     Outcome<DownloadFileResponse> outcome;
-    outcome.sent = fmt::format("DownloadFile({}), deadline {}", Told(request),
+    outcome.sent = fmt::format("DownloadFile({}), deadline {}", TextOf(request),
                                Seconds(limit));
     grpc::ClientContext context;
     context.set_deadline(system_clock::now() + limit);
@@ -893,7 +893,8 @@ TEST_F(Task3_Progress, EndsWithTheResult) {
       if (!progress.messages[i].has_result()) continue;
       Fail(grader::v1::FAIL, {progress.outcome.sent},
            {fmt::format("message {} of {} has a result: {}", i + 1,
-                        progress.messages.size(), Told(progress.messages[i]))});
+                        progress.messages.size(),
+                        TextOf(progress.messages[i]))});
     }
     ExpectFolder(progress.outcome.sent);
   }
@@ -916,7 +917,7 @@ TEST_F(Task3_Progress, TellsHowFarItIsMeanwhile) {
   context.set_deadline(system_clock::now() + limit);
   const auto stream = stub().UploadFileWithProgress(&context);
   const auto send = [&](const UploadFileRequest& message) {
-    sent.Add(TextOf(message));
+    sent.Add(LineOf(message));
     stream->Write(message);
   };
   send(Header(Name()));
@@ -1131,7 +1132,7 @@ TEST_F(Task4_Download, UsesLittleMemory) {
   DownloadFileRequest request;
   request.set_name(large);
   Outcome<DownloadFileResponse> outcome;
-  outcome.sent = fmt::format("DownloadFile({}), deadline {}", Told(request),
+  outcome.sent = fmt::format("DownloadFile({}), deadline {}", TextOf(request),
                              Seconds(limit));
   grpc::ClientContext context;
   context.set_deadline(system_clock::now() + limit);
@@ -1210,7 +1211,7 @@ class FakeFiles final : public Files::Service {
         upload.content += request.chunk();
       } else {
         if (!upload.text.empty()) upload.text += "\n";
-        upload.text += ExerciseTest::Told(request);
+        upload.text += TextOf(request);
       }
       {
         const std::lock_guard lock(mutex_);
@@ -1394,9 +1395,8 @@ TEST_F(Task5_Client, UploadsAFile) {
     ExpectOf(run, run.exit == Exit{0, 0} &&
                       run.out == Sha256(content) + "  " + name + "\n");
     const FakeFiles::Upload upload = files_.last_upload();
-    const std::string expected =
-        ExerciseTest::Told(Header(name, std::ssize(content))) + "\n" +
-        ExerciseTest::Told(Finish(Sha256(content)));
+    const std::string expected = TextOf(Header(name, std::ssize(content))) +
+                                 "\n" + TextOf(Finish(Sha256(content)));
     Promises("It sends this, and between the two the bytes of the file:\n" +
              expected);
     if (upload.text != expected) {

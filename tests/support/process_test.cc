@@ -91,6 +91,31 @@ TEST(ProcessTest, SurvivesAProgramThatDoesNotReadItsInput) {
   EXPECT_EQ(process.Stdout(), "closed\n");
 }
 
+TEST(ProcessTest, PassesInputWhileTheProgramRuns) {
+  Process::Options options;
+  options.input = "first\n";
+  options.keep_stdin_open = true;
+  Process process({"cat"}, options);
+  EXPECT_EQ(process.WaitForLine("first", kLimit), "");
+  process.Write("second\n");
+  EXPECT_EQ(process.WaitForLine("second", kLimit), "");
+  process.Write(std::string(1 << 20, 'x'));
+  process.Write("\nlast");
+  process.CloseStdin();
+  EXPECT_EQ(process.WaitForExit(kLimit), (Exit{0, 0}));
+  EXPECT_TRUE(process.Stdout().ends_with("x\nlast"));
+}
+
+TEST(ProcessTest, SurvivesInputForAProgramThatHasEnded) {
+  Process::Options options;
+  options.keep_stdin_open = true;
+  Process process(Shell("exit 3"), options);
+  EXPECT_EQ(process.WaitForLine("never", kLimit), std::nullopt);
+  process.Write("nobody reads this\n");
+  EXPECT_EQ(process.WaitForExit(kLimit), (Exit{3, 0}));
+  process.CloseStdin();
+}
+
 TEST(ProcessTest, RemovesProxiesAndAddsVariables) {
   setenv("http_proxy", "http://127.0.0.1:1", 1);
   Process::Options options;
