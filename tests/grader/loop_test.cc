@@ -158,6 +158,17 @@ TEST_F(LoopTest, RemembersWhatDidNotBuild) {
   EXPECT_THAT(out_, HasSubstr("unchanged"));
 }
 
+TEST_F(LoopTest, RemembersWhatIsNotText) {
+  toy_.Save("printf '\\377\\n'; printf '\\377\\n' >&2; exit 1\n");
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(Make({"check"}), 1);
+    EXPECT_EQ(err_, "");
+    EXPECT_THAT(out_, AllOf(HasSubstr("FAIL  01_toy, task 1: Prints one"),
+                            HasSubstr("exited with status 1")));
+  }
+  EXPECT_THAT(out_, HasSubstr("unchanged"));
+}
+
 TEST_F(LoopTest, SurvivesADamagedMemory) {
   toy_.Save(kSolution);
   EXPECT_EQ(Make({"check"}), 0);
