@@ -20,6 +20,9 @@
 #:   make test PRESET=asan the same with sanitizers; PRESET=gcc: by g++
 #:   make soak             repeat the lessons' tests with all cores busy; N=50
 #:   make bench            measure how long a learner waits; RUNS=n
+#:   make slides           build the slides into build/slides
+#:   make slides-watch     serve them on localhost, made anew on each change
+#:   make slides-test      look at each slide: does it fit, can it be read
 #:   make format           lay out the sources as the style asks
 #:   make precommit        check style and spelling, as CI does
 #:
@@ -35,8 +38,8 @@ run := +@
 endif
 unexport MAKEFLAGS
 
-targets := check watch hint diff reset progress run test soak bench format \
-  precommit setup clean
+targets := check watch hint diff reset progress run test soak bench slides \
+  slides-watch slides-test format precommit setup clean
 .PHONY: help $(targets)
 help:
 	$(run)sed -n 's/^#: \{0,1\}//p' Makefile

@@ -72,7 +72,8 @@ bool IsNoise(std::string_view line) {
   }
   const bool is_count = line.ends_with(" generated.");  // "2 errors generated."
   const bool is_command =
-      line.starts_with("/") && line.find(" -o ") != std::string_view::npos;
+      (line.starts_with("/") && line.find(" -o ") != std::string_view::npos) ||
+      (line.starts_with("cd /") && line.find(" && ") != std::string_view::npos);
   return is_count || is_command;
 }
 
@@ -241,12 +242,21 @@ Grade GradeExercise(const Workshop& workshop, const CourseExercise& exercise,
     return (binary_dir / program).string();
   };
 
+  // What is no program's own source, such as a .proto, is part of all of them.
+  const auto problem_of = [&](const std::string& file) {
+    const fs::path source = submission / file;
+    return SourceProblem(source,
+                         source.lexically_relative(workshop.root).string());
+  };
+  std::string shared_problem;
+  for (const v1::File& file : exercise.manifest.files()) {
+    if (!file.name().ends_with(".cc"))
+      shared_problem += problem_of(file.name());
+  }
   std::vector<v1::BuildFailure> failures;
   std::vector<std::string> to_build;
   for (const std::string& program : exercise.manifest.programs()) {
-    const fs::path source = submission / (program + ".cc");
-    std::string problem = SourceProblem(
-        source, source.lexically_relative(workshop.root).string());
+    std::string problem = shared_problem + problem_of(program + ".cc");
     if (problem.empty()) {
       to_build.push_back(program);
     } else {
