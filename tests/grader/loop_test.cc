@@ -138,6 +138,11 @@ TEST_F(LoopTest, GradesAgainWhenTheSuiteOrTheManifestHasChanged) {
   EXPECT_EQ(Make({"check"}), 0);
   EXPECT_THAT(out_, HasSubstr("unchanged"));
 
+  // A library that the suite loads.
+  WriteFile(toy_.Path("build/tests/exercises/01_toy/broken/lib.so"), "new");
+  EXPECT_EQ(Make({"check"}), 0);
+  EXPECT_THAT(out_, Not(HasSubstr("unchanged")));
+
   // Another suite: a copy of the same with something behind its end.
   const fs::path suite = toy_.Path("build/tests/exercises/01_toy_test");
   const fs::path real = fs::canonical(suite);
