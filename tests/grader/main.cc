@@ -52,7 +52,7 @@ constexpr int kSomethingFailed = 1;
 constexpr int kCouldNotGrade = 2;
 
 // How long what has been told to end may take to clean up.
-constexpr std::chrono::seconds kEndLimit{3};
+constexpr std::chrono::seconds kCleanUpLimit{3};
 
 // What was asked for.
 struct Request {
@@ -86,7 +86,7 @@ void EndChildrenOf(pid_t worker) {
       kill(child, SIGTERM);
     }
   }
-  const auto deadline = std::chrono::steady_clock::now() + kEndLimit;
+  const auto deadline = std::chrono::steady_clock::now() + kCleanUpLimit;
   for (const int end : ends) {
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(
         deadline - std::chrono::steady_clock::now());
