@@ -2,9 +2,16 @@
 # E, L and the other variables from its environment.
 
 #: Learn
-#:   make check            grade what you have started, and say what is next
+#:   make check            grade what you have changed, and say what is next;
+#:                         with ALL=1 all that you have started
 #:   make check E=01       grade exercise 01 alone; with V=1 explain every
 #:                         failure, with SEED=n repeat the inputs of that run
+#:   make watch            grade on every save, with keys for hints; E=01 says
+#:                         where to begin
+#:   make hint E=01        show the next hint of the first unfinished task
+#:   make diff E=01        compare with the solution, once yours passes
+#:   make reset E=01       put the skeleton back; your files are saved aside
+#:   make progress         show how far you are in the course
 #:   make run L=01         run lesson 01's server and client; ARGS="Ada" are
 #:                         the client's arguments
 #:
@@ -31,10 +38,10 @@ run := +@
 endif
 unexport MAKEFLAGS
 
-.PHONY: help check run test soak bench slides slides-watch slides-test format \
-	precommit setup clean
+targets := check watch hint diff reset progress run test soak bench slides \
+  slides-watch slides-test format precommit setup clean
+.PHONY: help $(targets)
 help:
 	$(run)sed -n 's/^#: \{0,1\}//p' Makefile
-check run test soak bench slides slides-watch slides-test format precommit \
-setup clean:
+$(targets):
 	$(run).make/$@

@@ -42,3 +42,15 @@ writable_build_folder() {
   fail "The build folder, $PWD/build, cannot be written to. Make it writable" \
     "(chmod -R u+w build), or use a copy of the workshop that is yours."
 }
+
+# Runs the grader in place of this script, built first if need be: with the
+# given arguments, and for the exercise E if that is set. An empty E is a
+# mistake that the grader explains, and not all exercises.
+grader() {
+  .make/setup
+  .make/build dev grader
+  local arguments=("$@" --root . --build build)
+  if [[ -v E ]]; then arguments+=(--exercise "$E"); fi
+  if [[ -n ${SEED-} ]]; then arguments+=(--seed "$SEED"); fi
+  exec build/tests/grader/grader "${arguments[@]}"
+}

@@ -1,10 +1,19 @@
-# workshop_programs(TARGET SOURCE_DIR BINARY_DIR PROGRAM... [LIBRARIES
-# LIBRARY...])
+# workshop_programs(TARGET SOURCE_DIR BINARY_DIR PROGRAM... [PROTO FILE]
+# [LIBRARIES LIBRARY...])
 #
 # Builds each PROGRAM from PROGRAM.cc in SOURCE_DIR to PROGRAM in BINARY_DIR, as
-# the target TARGET_PROGRAM, and links it with each LIBRARY.
+# the target TARGET_PROGRAM, and links it with each LIBRARY. With PROTO it is
+# also linked with TARGET_proto, the code that is generated from FILE.proto in
+# SOURCE_DIR: it includes "FILE.grpc.pb.h".
 function(workshop_programs target source_dir binary_dir)
-  cmake_parse_arguments(PARSE_ARGV 3 arg "" "" LIBRARIES)
+  cmake_parse_arguments(PARSE_ARGV 3 arg "" PROTO LIBRARIES)
+  if(arg_PROTO)
+    workshop_extra_contracts(
+      ${target}_proto ${arg_PROTO}
+      FROM ${source_dir}
+      TO ${binary_dir})
+    list(PREPEND arg_LIBRARIES ${target}_proto)
+  endif()
   foreach(program ${arg_UNPARSED_ARGUMENTS})
     # Not looked for before it is built: a learner's file may be missing, and
     # the grader says so, after all others are built.
@@ -23,26 +32,41 @@ function(workshop_programs target source_dir binary_dir)
   endforeach()
 endfunction()
 
-# workshop_exercise(NN_topic PROGRAM... [CONTRACTS LIBRARY] [LIBRARIES
-# LIBRARY...])
+# workshop_exercise(NN_topic PROGRAM... [PROTO FILE] [CONTRACTS LIBRARY]
+# [LIBRARIES LIBRARY...] [SUITE_LIBRARIES LIBRARY...])
 #
 # Builds the learner's programs of exercises/NN_topic, the suite that grades
 # them, tests/exercises/NN_topic_test.cc, and what proves that suite. The
 # programs and the suite link CONTRACTS, the contracts of this exercise; the
-# programs alone link LIBRARIES.
+# programs alone link LIBRARIES, the suite alone SUITE_LIBRARIES. What else the
+# suite needs, tests/exercises/NN_topic/CMakeLists.txt builds, if there is one.
+#
+# With PROTO the learner writes the contract too, FILE.proto in the exercise's
+# folder. The programs are then built on that, the solution and its variants on
+# their own FILE.proto, and the suite alone on CONTRACTS: no program may hold
+# two protos of one package.
 function(workshop_exercise name)
   set_property(GLOBAL APPEND PROPERTY WORKSHOP_EXERCISES ${name})
-  cmake_parse_arguments(PARSE_ARGV 1 arg "" CONTRACTS LIBRARIES)
-  set(programs ${arg_UNPARSED_ARGUMENTS} LIBRARIES ${arg_LIBRARIES}
-               ${arg_CONTRACTS})
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "PROTO;CONTRACTS"
+                        "LIBRARIES;SUITE_LIBRARIES")
+  set(programs ${arg_UNPARSED_ARGUMENTS})
+  if(arg_PROTO)
+    list(APPEND programs PROTO ${arg_PROTO} LIBRARIES ${arg_LIBRARIES})
+  else()
+    list(APPEND programs LIBRARIES ${arg_LIBRARIES} ${arg_CONTRACTS})
+  endif()
   workshop_programs(${name} ${PROJECT_SOURCE_DIR}/exercises/${name}
                     ${PROJECT_BINARY_DIR}/exercises/${name} ${programs})
   add_executable(${name}_test tests/exercises/${name}_test.cc)
   set_target_properties(
     ${name}_test PROPERTIES RUNTIME_OUTPUT_DIRECTORY
                             ${PROJECT_BINARY_DIR}/tests/exercises)
-  target_link_libraries(${name}_test PRIVATE ${arg_CONTRACTS} workshop_suite)
+  target_link_libraries(${name}_test PRIVATE ${arg_CONTRACTS} workshop_suite
+                                             ${arg_SUITE_LIBRARIES})
   target_precompile_headers(${name}_test REUSE_FROM workshop_contracts)
+  if(EXISTS ${PROJECT_SOURCE_DIR}/tests/exercises/${name}/CMakeLists.txt)
+    add_subdirectory(tests/exercises/${name})
+  endif()
   if(WORKSHOP_PROOFS)
     workshop_proofs(${name} ${programs})
   endif()
@@ -83,18 +107,22 @@ function(workshop_patched target base patch)
       PARENT_SCOPE)
 endfunction()
 
-# workshop_proofs(NN_topic PROGRAM... [LIBRARIES LIBRARY...])
+# workshop_proofs(NN_topic PROGRAM... [PROTO FILE] [LIBRARIES LIBRARY...])
 #
 # Builds what proves the suite of exercises/NN_topic and registers the proofs
 # as tests: the skeleton fails every test, the solution passes every one, each
-# mutant is caught by the test that it names, each alternative passes.
+# mutant is caught by the test that it names, each alternative passes, and each
+# worthless answer, where an exercise has such, earns nothing.
 function(workshop_proofs name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" LIBRARIES)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" PROTO LIBRARIES)
   set(names ${arg_UNPARSED_ARGUMENTS})
+  if(arg_PROTO)
+    set(proto PROTO ${arg_PROTO})
+  endif()
   set(solution ${PROJECT_SOURCE_DIR}/solutions/${name})
   workshop_programs(
     ${name}_solution ${solution} ${PROJECT_BINARY_DIR}/solutions/${name}
-    ${names} LIBRARIES ${arg_LIBRARIES})
+    ${names} ${proto} LIBRARIES ${arg_LIBRARIES})
   set(prove prove --suite $<TARGET_FILE:${name}_test>)
 
   set(skeleton_programs)
@@ -114,15 +142,20 @@ function(workshop_proofs name)
   # it does wrong, a sanitizer would see first.
   set(kinds alternatives)
   if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang" AND NOT WORKSHOP_SANITIZE)
-    list(APPEND kinds mutants)
+    list(APPEND kinds mutants worthless)
   endif()
   foreach(kind ${kinds})
     file(GLOB patches ${PROJECT_SOURCE_DIR}/tests/${kind}/${name}/*.patch)
     foreach(patch ${patches})
       get_filename_component(variant ${patch} NAME_WE)
       workshop_patched(${name}_${variant} ${solution} ${patch} ${names})
+      set(contract ${proto})
+      file(STRINGS ${patch} patched_proto REGEX "^\\+\\+\\+ b/.*\\.proto")
+      if(proto AND NOT patched_proto)
+        set(contract LIBRARIES ${name}_solution_proto)
+      endif()
       workshop_programs(${name}_${variant} ${folder} ${folder} ${changed}
-                        LIBRARIES ${arg_LIBRARIES})
+                        ${contract} LIBRARIES ${arg_LIBRARIES})
       set(programs)
       foreach(program ${names})
         set(target ${name}_solution_${program})
@@ -134,6 +167,8 @@ function(workshop_proofs name)
       set(expectation --expect pass)
       if(kind STREQUAL mutants)
         set(expectation --expect caught --mutant ${patch})
+      elseif(kind STREQUAL worthless)
+        set(expectation --expect nothing)
       endif()
       add_test(NAME ${name}/${kind}/${variant} COMMAND ${prove} ${expectation}
                                                        ${programs})

@@ -12,6 +12,7 @@
 #include <cstring>
 #include <fstream>
 #include <memory>
+#include <set>
 #include <sstream>
 #include <system_error>
 
@@ -48,6 +49,18 @@ v1::Exercise LoadManifest(const fs::path& path) {
         path.string(), path.string()));
   }
   return exercise;
+}
+
+std::string Digest(const std::string& text, const EVP_MD& algorithm) {
+  std::array<unsigned char, EVP_MAX_MD_SIZE> digest;
+  unsigned size = 0;
+  if (EVP_Digest(text.data(), text.size(), digest.data(), &size, &algorithm,
+                 nullptr) != 1) {
+    throw CannotGrade("OpenSSL cannot compute a digest.");
+  }
+  std::string hex;
+  for (unsigned i = 0; i < size; ++i) hex += fmt::format("{:02x}", digest[i]);
+  return hex;
 }
 
 }  // namespace
@@ -99,19 +112,38 @@ bool IsUntouched(const CourseExercise& exercise, const fs::path& directory) {
       });
 }
 
+std::vector<fs::path> LearnerFiles(const CourseExercise& exercise,
+                                   const fs::path& directory) {
+  std::set<fs::path> files;
+  for (const v1::File& file : exercise.manifest.files()) {
+    files.insert(directory / file.name());
+  }
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(directory, error)) {
+    const std::string type = entry.path().extension();
+    if (type == ".cc" || type == ".h" || type == ".proto") {
+      files.insert(entry.path());
+    }
+  }
+  return {files.begin(), files.end()};
+}
+
+std::string DigestOf(const std::vector<fs::path>& files) {
+  std::string contents;
+  for (const fs::path& file : files) {
+    std::ifstream in(file, std::ios::binary);
+    std::ostringstream content;
+    content << in.rdbuf();
+    contents += file.filename().string() + "=" +
+                (in ? Digest(content.str(), *EVP_sha256()) : "none") + "\n";
+  }
+  return Digest(contents, *EVP_sha256());
+}
+
 std::string GitBlobId(const std::string& content) {
   std::string blob = fmt::format("blob {}", content.size());
   blob.push_back('\0');
-  blob += content;
-  std::array<unsigned char, EVP_MAX_MD_SIZE> digest;
-  unsigned size = 0;
-  if (EVP_Digest(blob.data(), blob.size(), digest.data(), &size, EVP_sha1(),
-                 nullptr) != 1) {
-    throw CannotGrade("OpenSSL cannot compute a SHA-1 digest.");
-  }
-  std::string id;
-  for (unsigned i = 0; i < size; ++i) id += fmt::format("{:02x}", digest[i]);
-  return id;
+  return Digest(blob + content, *EVP_sha1());
 }
 
 int MaxScore(const v1::Exercise& exercise) {
@@ -144,9 +176,9 @@ void WriteFile(const fs::path& path, const std::string& content) {
     const std::string why = error ? error.message() : std::strerror(errno);
     fs::remove(next, error);
     throw CannotGrade(fmt::format(
-        "The report {} cannot be written: {}. Is the disk full, or the folder "
-        "read-only? Free some space or `chmod -R u+w build`, and try again.",
-        path.string(), why));
+        "{} cannot be written: {}. Is the disk full, or the folder read-only? "
+        "Free some space or `chmod -R u+w {}`, and try again.",
+        path.string(), why, path.parent_path().string()));
   }
 }
 

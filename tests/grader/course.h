@@ -39,6 +39,15 @@ const CourseExercise& Find(const std::vector<CourseExercise>& course,
 bool IsUntouched(const CourseExercise& exercise,
                  const std::filesystem::path& directory);
 
+// The learner's files in `directory`: those that the manifest names, be they
+// there or not, and what other sources have been put beside them.
+std::vector<std::filesystem::path> LearnerFiles(
+    const CourseExercise& exercise, const std::filesystem::path& directory);
+
+// A digest of the names and the contents of files. One that is not there, or
+// cannot be read, is just another content.
+std::string DigestOf(const std::vector<std::filesystem::path>& files);
+
 // What `git hash-object` prints for a file with this content.
 std::string GitBlobId(const std::string& content);
 

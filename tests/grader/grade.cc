@@ -4,19 +4,18 @@
 #include <fmt/format.h>
 #include <google/protobuf/io/zero_copy_stream_impl.h>
 #include <google/protobuf/util/delimited_message_util.h>
-#include <sys/file.h>
+#include <google/protobuf/util/time_util.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <chrono>
-#include <cstring>
 #include <numeric>
 #include <optional>
 #include <sstream>
 #include <string_view>
 #include <utility>
 
+#include "tests/grader/file_lock.h"
 #include "tests/support/process.h"
 
 namespace workshop::grader {
@@ -41,31 +40,6 @@ fs::path BinaryDir(const Workshop& workshop, const fs::path& submission) {
   if (!in_build.empty() && *in_build.begin() != "..") return in_build;
   return submission.lexically_relative(workshop.root);
 }
-
-// Lets one build run at a time: ninja does not look whether another one does.
-class BuildLock {
- public:
-  explicit BuildLock(const fs::path& build, const Progress& progress)
-      : file_(open((build / ".building").c_str(), O_CREAT | O_RDWR | O_CLOEXEC,
-                   0666)) {
-    if (file_ < 0) {
-      throw CannotGrade(fmt::format(
-          "{} cannot be written: {}. `chmod -R u+w {}`, or use a copy of the "
-          "workshop that is yours.",
-          build.string(), std::strerror(errno), build.string()));
-    }
-    if (flock(file_, LOCK_EX | LOCK_NB) == 0) return;
-    progress("waiting for another build to end");
-    while (flock(file_, LOCK_EX) != 0 && errno == EINTR) {
-    }
-  }
-  ~BuildLock() { close(file_); }
-  BuildLock(const BuildLock&) = delete;
-  BuildLock& operator=(const BuildLock&) = delete;
-
- private:
-  const int file_;
-};
 
 struct NinjaRun {
   bool ok;
@@ -98,7 +72,8 @@ bool IsNoise(std::string_view line) {
   }
   const bool is_count = line.ends_with(" generated.");  // "2 errors generated."
   const bool is_command =
-      line.starts_with("/") && line.find(" -o ") != std::string_view::npos;
+      (line.starts_with("/") && line.find(" -o ") != std::string_view::npos) ||
+      (line.starts_with("cd /") && line.find(" && ") != std::string_view::npos);
   return is_count || is_command;
 }
 
@@ -162,6 +137,13 @@ void ThrowIfMachineFailed(const std::string& output) {
       throw CannotGrade(std::string(reason));
     }
   }
+}
+
+v1::BuildFailure Failure(const std::string& program, const std::string& text) {
+  v1::BuildFailure failure;
+  failure.set_program(program);
+  failure.set_text(text);
+  return failure;
 }
 
 v1::TestReport Lost(v1::TestReport listed) {
@@ -250,10 +232,9 @@ std::vector<v1::TestReport> RunSuite(
 
 Grade GradeExercise(const Workshop& workshop, const CourseExercise& exercise,
                     const fs::path& submission, std::uint64_t seed,
-                    const Progress& progress) {
-  Grade grade;
-  grade.exercise = exercise;
-  grade.started = !IsUntouched(exercise, submission);
+                    const Progress& progress, const v1::Run& known) {
+  const bool started = !IsUntouched(exercise, submission);
+  const std::string sources = DigestOf(LearnerFiles(exercise, submission));
 
   const fs::path binary_dir = BinaryDir(workshop, submission);
   const std::string suite = "tests/exercises/" + exercise.name + "_test";
@@ -261,22 +242,35 @@ Grade GradeExercise(const Workshop& workshop, const CourseExercise& exercise,
     return (binary_dir / program).string();
   };
 
+  // What is no program's own source, such as a .proto, is part of all of them.
+  const auto problem_of = [&](const std::string& file) {
+    const fs::path source = submission / file;
+    return SourceProblem(source,
+                         source.lexically_relative(workshop.root).string());
+  };
+  std::string shared_problem;
+  for (const v1::File& file : exercise.manifest.files()) {
+    if (!file.name().ends_with(".cc"))
+      shared_problem += problem_of(file.name());
+  }
+  std::vector<v1::BuildFailure> failures;
   std::vector<std::string> to_build;
   for (const std::string& program : exercise.manifest.programs()) {
-    const fs::path source = submission / (program + ".cc");
-    std::string problem = SourceProblem(
-        source, source.lexically_relative(workshop.root).string());
+    std::string problem = shared_problem + problem_of(program + ".cc");
     if (problem.empty()) {
       to_build.push_back(program);
     } else {
-      grade.build_errors.push_back({program, std::move(problem)});
+      failures.push_back(Failure(program, problem));
     }
   }
   std::vector<std::string> targets = {suite};
   for (const std::string& program : to_build)
     targets.push_back(target(program));
   std::vector<std::string> built = to_build;
-  std::optional<BuildLock> lock(std::in_place, workshop.build, progress);
+  // Ninja does not look whether another one runs in the same folder.
+  std::optional<FileLock> lock(
+      std::in_place, workshop.build / ".building",
+      [&] { progress("waiting for another build to end"); });
   if (!Ninja(workshop.build, targets, progress).ok) {
     // Something does not build. One by one, so that it costs only itself.
     const NinjaRun suite_run = Ninja(workshop.build, {suite}, progress);
@@ -292,38 +286,66 @@ Grade GradeExercise(const Workshop& workshop, const CourseExercise& exercise,
       if (run.ok) {
         built.push_back(program);
       } else {
-        grade.build_errors.push_back(
-            {program, CompilerOutput(run.output, workshop.root)});
+        failures.push_back(
+            Failure(program, CompilerOutput(run.output, workshop.root)));
       }
     }
   }
   lock.reset();
 
-  if (!grade.started) {
-    for (const v1::Task& task : exercise.manifest.tasks()) {
-      grade.tasks.push_back({task, {}});
-    }
-    return grade;
-  }
+  if (!started) return GradeOf(exercise, {});
 
-  const auto suite_start = steady_clock::now();
   std::map<std::string, fs::path> programs;
+  std::vector<fs::path> decisive = {workshop.build / suite,
+                                    exercise.directory / "exercise.textproto"};
   for (const std::string& program : built) {
     programs[program] = workshop.build / target(program);
+    decisive.push_back(programs[program]);
   }
+  v1::Run run;
+  run.set_sources(sources);
+  run.set_programs(DigestOf(decisive));
+  if (run.sources() == known.sources() && run.programs() == known.programs()) {
+    run = known;
+    run.mutable_build_failures()->Assign(failures.begin(), failures.end());
+    Grade grade = GradeOf(exercise, run);
+    grade.remembered = true;
+    return grade;
+  }
+  const auto start = steady_clock::now();
   const std::vector<v1::TestReport> tests =
       RunSuite(workshop.build / suite, programs, seed, progress);
-  grade.suite_seconds = SecondsSince(suite_start);
+  run.set_suite_seconds(SecondsSince(start));
+  *run.mutable_time() = google::protobuf::util::TimeUtil::GetCurrentTime();
+  run.set_seed(seed);
+  run.mutable_tests()->Assign(tests.begin(), tests.end());
+  run.mutable_build_failures()->Assign(failures.begin(), failures.end());
+  if (DigestOf(decisive) != run.programs()) run.clear_programs();
+  Grade grade = GradeOf(exercise, run);
+  for (const TaskGrade& task : grade.tasks) {
+    if (task.tests.empty()) {
+      throw CannotGrade(fmt::format("The suite {} has no test for {}.", suite,
+                                    task.task.suite()));
+    }
+  }
+  return grade;
+}
+
+Grade GradeOf(const CourseExercise& exercise, const v1::Run& run) {
+  Grade grade;
+  grade.exercise = exercise;
+  grade.run = run;
+  grade.started = run.has_time();
+  grade.suite_seconds = run.suite_seconds();
+  for (const v1::BuildFailure& failure : run.build_failures()) {
+    grade.build_errors.push_back({failure.program(), failure.text()});
+  }
   for (const v1::Task& task : exercise.manifest.tasks()) {
     TaskGrade task_grade = {task, {}};
-    for (const v1::TestReport& test : tests) {
+    for (const v1::TestReport& test : run.tests()) {
       if (test.name().starts_with(task.suite() + ".")) {
         task_grade.tests.push_back(test);
       }
-    }
-    if (task_grade.tests.empty()) {
-      throw CannotGrade(
-          fmt::format("The suite {} has no test for {}.", suite, task.suite()));
     }
     grade.tasks.push_back(std::move(task_grade));
   }

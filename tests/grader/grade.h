@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "tests/grader/course.h"
+#include "workshop/grader/v1/progress.pb.h"
 #include "workshop/grader/v1/report.pb.h"
 
 namespace workshop::grader {
@@ -46,6 +47,9 @@ struct Grade {
   std::vector<BuildError> build_errors;
   std::vector<TaskGrade> tasks;
   double suite_seconds = 0;
+  v1::Run run;              // what it stands on; unset if not started
+  bool remembered = false;  // that run was an earlier one
+  int hints_shown = 0;
 
   bool passed() const;
   int score() const;
@@ -61,10 +65,15 @@ std::vector<v1::TestReport> RunSuite(
     std::uint64_t seed, const Progress& progress);
 
 // Builds and grades the files in `submission`, which is the exercise's own
-// folder or another one that the build knows. Throws CannotGrade if that is not
-// possible for a reason that is not the learner's.
+// folder or another one that the build knows. If nothing that decides the
+// verdict differs from the run `known`, that counts and the suite does not run
+// again. Throws CannotGrade if grading is not possible for a reason that is not
+// the learner's.
 Grade GradeExercise(const Workshop& workshop, const CourseExercise& exercise,
                     const std::filesystem::path& submission, std::uint64_t seed,
-                    const Progress& progress);
+                    const Progress& progress, const v1::Run& known = {});
+
+// The grade that `run` has given, without looking whether it still holds.
+Grade GradeOf(const CourseExercise& exercise, const v1::Run& run);
 
 }  // namespace workshop::grader

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <google/protobuf/util/json_util.h>
+#include <google/protobuf/util/time_util.h>
 
 #include <string_view>
 
@@ -142,6 +143,15 @@ std::string HtmlExercise(const Grade& grade) {
       grade.max_score(), grade.score(), grade.max_score(), grade.score(),
       grade.max_score());
   if (!grade.started) html += "<p>Not started yet.</p>\n";
+  if (grade.hints_shown > 0) {
+    html +=
+        fmt::format("<p>{} shown.</p>\n", Counted(grade.hints_shown, "hint"));
+  }
+  if (grade.started && grade.remembered) {
+    html += fmt::format(
+        "<p>Graded {}, unchanged since.</p>\n",
+        google::protobuf::util::TimeUtil::ToString(grade.run.time()));
+  }
   for (const BuildError& error : grade.build_errors) {
     html += fmt::format(
         "<p class=\"BUILD_FAIL\">BUILD_FAIL: {}.cc does not "
@@ -171,6 +181,7 @@ v1::Results ResultsOf(const Grade& grade) {
   results.set_version(3);
   results.set_score(grade.score());
   results.set_max_score(grade.max_score());
+  if (grade.hints_shown > 0) results.set_hints_shown(grade.hints_shown);
   if (!grade.started) {
     results.set_status("error");
     results.set_message("not started: the files are still the skeleton's");

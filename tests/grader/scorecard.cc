@@ -3,12 +3,16 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdint>
+#include <set>
+
+#include "tests/grader/memory.h"
 
 namespace workshop::grader {
 namespace {
 
 constexpr std::size_t kLabelWidth = 11;
-constexpr std::size_t kBarWidth = 40;
+constexpr int kBarWidth = 40;
 // Lines of compiler output that are shown; the first error is what counts.
 constexpr std::size_t kCompilerLines = 16;
 constexpr std::size_t kAllLines = 200;  // with V=1
@@ -34,15 +38,6 @@ std::string Padded(std::string text, std::size_t width) {
   return text;
 }
 
-std::string Bar(int score, int max_score) {
-  const std::size_t full = max_score == 0
-                               ? 0
-                               : kBarWidth * static_cast<std::size_t>(score) /
-                                     static_cast<std::size_t>(max_score);
-  return "[" + std::string(full, '#') + std::string(kBarWidth - full, '-') +
-         "]";
-}
-
 std::string State(const Grade& grade) {
   if (!grade.started) return "NOT_STARTED";
   if (grade.passed()) return "DONE";
@@ -62,18 +57,13 @@ class Card {
       score += grade.score();
       max_score += grade.max_score();
     }
-    out_ += fmt::format("\n{} {} of {} points\n", Bar(score, max_score), score,
-                        max_score);
+    out_ += fmt::format("\n{} {} of {} points\n",
+                        Bar(score, max_score, kBarWidth), score, max_score);
     for (const Grade& grade : grades_) Failures(grade);
-    if (failed_test_) {
-      out_ += "\n" + paint_.Dim(Wrap(
-                         fmt::format("Random inputs came from seed {0}; "
-                                     "`SEED={0}` behind the command repeats "
-                                     "them.",
-                                     options_.seed),
-                         0));
-    }
-    out_ += "\n" + paint_.Bold("Next") + "\n" + Wrap(NextStep(grades_), 2);
+    Seeds();
+    if (grades_.size() == 1) Learned(grades_.front());
+    out_ += "\n" + paint_.Bold("Next") + "\n" +
+            Wrap(options_.next.empty() ? NextStep(grades_) : options_.next, 2);
     return out_;
   }
 
@@ -93,6 +83,12 @@ class Card {
             : grade.score() > 0 ? paint_.Yellow(rest)
                                 : paint_.Red(rest);
     out_ += "\n";
+    if (grade.remembered && grade.started) {
+      out_ += paint_.Dim(Wrap(
+          fmt::format("Graded {}, unchanged since. `ALL=1` grades it again.",
+                      When(grade.run)),
+          2));
+    }
     int number = 0;
     for (const TaskGrade& task : grade.tasks) Task(grade, task, ++number);
   }
@@ -134,12 +130,13 @@ class Card {
       explained_ = true;
     }
     int number = 0;
+    bool failed = false;
     std::vector<Alike> others;
     for (const TaskGrade& task : grade.tasks) {
       ++number;
       for (const v1::TestReport& test : task.tests) {
         if (test.verdict() == v1::PASS) continue;
-        failed_test_ = true;
+        failed = true;
         if (options_.verbose || !explained_) {
           Explained(grade, task, number, test);
           explained_ = true;
@@ -148,7 +145,26 @@ class Card {
         }
       }
     }
+    if (failed) seeds_.insert(grade.run.seed());
     InALineEach(grade, others);
+  }
+
+  void Seeds() {
+    for (const std::uint64_t seed : seeds_) {
+      out_ += "\n" + paint_.Dim(Wrap(
+                         fmt::format("Random inputs came from seed {0}; "
+                                     "`SEED={0}` behind the command repeats "
+                                     "them.",
+                                     seed),
+                         0));
+    }
+  }
+
+  void Learned(const Grade& grade) {
+    const auto& learned = grade.exercise.manifest.learned();
+    if (!grade.passed() || learned.empty()) return;
+    out_ += "\n" + paint_.Bold("What you have learned") + "\n";
+    for (const std::string& sentence : learned) out_ += Wrap(sentence, 2);
   }
 
   // Failures of the same kind: a server that does not start breaks one promise
@@ -223,8 +239,8 @@ class Card {
   const ScorecardOptions options_;
   const Paint paint_;
   std::string out_;
-  bool explained_ = false;    // one failure has been told in full
-  bool failed_test_ = false;  // a test did not pass
+  bool explained_ = false;         // one failure has been told in full
+  std::set<std::uint64_t> seeds_;  // of the runs in which a test did not pass
 };
 
 std::string Enumerated(const std::vector<std::string>& names) {
@@ -237,23 +253,34 @@ std::string Enumerated(const std::vector<std::string>& names) {
 
 }  // namespace
 
-std::string NextStep(const std::vector<Grade>& grades) {
+std::string Bar(int score, int max_score, int width) {
+  const int full = max_score == 0 ? 0 : width * score / max_score;
+  return fmt::format("[{}{}]", std::string(static_cast<std::size_t>(full), '#'),
+                     std::string(static_cast<std::size_t>(width - full), '-'));
+}
+
+std::string DoneText(const CourseExercise& exercise) {
+  return fmt::format(
+      "Exercise {0} is done. Compare your answer with ours: `make diff E={0}`.",
+      exercise.number());
+}
+
+std::string NextStep(const std::vector<Grade>& grades, bool watching) {
   for (const Grade& grade : grades) {
     if (grade.started && !grade.passed()) {
       return fmt::format(
-          "Fix the first failure, save, and run `make check E={}` again. What "
-          "is promised stands in {}/README.md.",
-          grade.exercise.number(), "exercises/" + grade.exercise.name);
+          "Fix the first failure{}. What is promised stands in {}/README.md.",
+          watching ? " and save"
+                   : fmt::format(", save, and run `make check E={}` again",
+                                 grade.exercise.number()),
+          "exercises/" + grade.exercise.name);
     }
   }
   std::string done;
   for (const Grade& grade : grades) {
     const std::string folder = "exercises/" + grade.exercise.name;
     if (grade.passed()) {
-      done = fmt::format(
-          "Exercise {} is done. Compare your answer with ours: "
-          "`diff -u {} solutions/{}`.\n",
-          grade.exercise.number(), folder, grade.exercise.name);
+      done = DoneText(grade.exercise) + "\n";
       continue;
     }
     std::vector<std::string> lessons;
@@ -266,13 +293,16 @@ std::string NextStep(const std::vector<Grade>& grades) {
     }
     return fmt::format(
         "{}Read {} first, then {}/README.md for what is promised. Open {}, do "
-        "the first TODO, and run `make check E={}`.",
+        "the first TODO, and {}.",
         done, Enumerated(lessons), folder, Enumerated(files),
-        grade.exercise.number());
+        watching
+            ? "save"
+            : fmt::format("run `make check E={}`", grade.exercise.number()));
   }
-  return done + (grades.size() > 1 ? "That was all there is: you have "
-                                     "finished the workshop."
-                                   : "`make check` shows the whole course.");
+  return done + (watching || grades.size() > 1
+                     ? "That was all there is: you have "
+                       "finished the workshop."
+                     : "`make check` shows the whole course.");
 }
 
 std::string Scorecard(const std::vector<Grade>& grades,

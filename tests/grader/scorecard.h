@@ -2,7 +2,6 @@
 
 #pragma once
 
-#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -15,8 +14,8 @@ struct ScorecardOptions {
   bool colour = false;
   // Explain every failure, not only the first.
   bool verbose = false;
-  // What repeats the random inputs of this run.
-  std::uint64_t seed = 0;
+  // What to do next, if NextStep() would not say it well.
+  std::string next;
 };
 
 // The scorecard of `grades`: the exercises with their tasks and points, the
@@ -24,7 +23,14 @@ struct ScorecardOptions {
 std::string Scorecard(const std::vector<Grade>& grades,
                       const ScorecardOptions& options);
 
-// What to do next, as a text of one or more sentences.
-std::string NextStep(const std::vector<Grade>& grades);
+// "[####------]", with `width` characters in it.
+std::string Bar(int score, int max_score, int width);
+
+// What to do next, as a text of one or more sentences; while
+// `watching` a save is all that is asked for.
+std::string NextStep(const std::vector<Grade>& grades, bool watching = false);
+
+// That an exercise is done, and how to compare, as a sentence or two.
+std::string DoneText(const CourseExercise& exercise);
 
 }  // namespace workshop::grader

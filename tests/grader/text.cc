@@ -50,7 +50,7 @@ std::size_t SequenceLength(std::string_view text, std::size_t at) {
 // copy. If there is none, the first space behind.
 std::size_t BreakAt(std::string_view line, std::size_t width) {
   std::size_t best = std::string_view::npos;
-  bool in_code = false;
+  bool in_code = line.starts_with('`');
   for (std::size_t i = 1; i < line.size(); ++i) {
     if (line[i] == '`') in_code = !in_code;
     if (line[i] != ' ' || in_code) continue;
@@ -92,6 +92,21 @@ std::string Wrap(std::string_view text, std::size_t indent) {
     if (end == std::string_view::npos) return wrapped;
     text.remove_prefix(end + 1);
   }
+}
+
+std::string Counted(int count, std::string_view what) {
+  return fmt::format("{} {}{}", count, what, count == 1 ? "" : "s");
+}
+
+std::string Ago(std::int64_t seconds) {
+  const std::int64_t minutes = seconds / 60;
+  if (minutes < 1) return "just now";
+  const auto ago = [](std::int64_t count, std::string_view unit) {
+    return Counted(static_cast<int>(count), unit) + " ago";
+  };
+  if (minutes < 60) return ago(minutes, "minute");
+  if (minutes < 48 * 60) return ago(minutes / 60, "hour");
+  return ago(minutes / (24 * 60), "day");
 }
 
 std::string TestTitle(std::string_view name) {

@@ -2,6 +2,7 @@
 
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -22,6 +23,7 @@ class Paint {
   // Whether stdout is a terminal that wants colour (https://no-color.org).
   static bool Wanted();
 
+  bool colour() const { return colour_; }
   std::string Bold(std::string_view text) const { return In("1", text); }
   std::string Dim(std::string_view text) const { return In("2", text); }
   std::string Red(std::string_view text) const { return In("31;1", text); }
@@ -38,6 +40,12 @@ class Paint {
 // `indent` spaces. Line breaks in the text stay; words longer than a line are
 // not broken.
 std::string Wrap(std::string_view text, std::size_t indent);
+
+// "1 hint", "2 hints".
+std::string Counted(int count, std::string_view what);
+
+// "3 minutes ago", for a time that is so many seconds in the past.
+std::string Ago(std::int64_t seconds);
 
 // "Rejects a division by zero" for "Task2_Errors.RejectsADivisionByZero".
 std::string TestTitle(std::string_view name);

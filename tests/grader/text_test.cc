@@ -70,5 +70,15 @@ TEST(ReportsTest, EscapesWhatAProgramPrinted) {
   EXPECT_NE(ResultsJson(grade).find("\"status\": \"fail\""), std::string::npos);
 }
 
+TEST(AgoTest, CountsInTheLargestUnitThatFits) {
+  EXPECT_EQ(Ago(-5), "just now");  // the clock was set back
+  EXPECT_EQ(Ago(59), "just now");
+  EXPECT_EQ(Ago(60), "1 minute ago");
+  EXPECT_EQ(Ago(59 * 60 + 59), "59 minutes ago");
+  EXPECT_EQ(Ago(3600), "1 hour ago");
+  EXPECT_EQ(Ago(47 * 3600), "47 hours ago");
+  EXPECT_EQ(Ago(48 * 3600), "2 days ago");
+}
+
 }  // namespace
 }  // namespace workshop::grader
