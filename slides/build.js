@@ -155,8 +155,9 @@ async function build(decks, output) {
 
       const html = path.join(output, `${name}.html`);
       if (!isNewer(html, whole) || !isNewer(html, theme)) {
-        const status = await marpCli([whole, '--output', html, '--html',
-          '--no-config-file', '--theme-set', theme, '--quiet']);
+        const status = await marpCli([whole, '--output', html,
+          '--config-file', path.join(__dirname, 'marp.config.js'),
+          '--theme-set', theme, '--quiet']);
         if (status !== 0) throw new Error(`Marp has failed on ${name}.md`);
       }
       const pdf = path.join(output, `${name}.pdf`);

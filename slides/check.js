@@ -150,9 +150,9 @@ async function check(folder, pictures) {
         problems.push(`${where}: ${error.message}`);
       });
       page.on('request', (request) => {
-        // A deck is whole in one file.
+        // A deck is whole in one file. The browser wants an icon by itself.
         if (!request.isNavigationRequest() &&
-            !/^(data|blob):/.test(request.url())) {
+            !/^(data|blob):|\/favicon\.ico$/.test(request.url())) {
           problems.push(`${where}: loads ${request.url()}`);
         }
       });
