@@ -33,12 +33,13 @@ function(workshop_programs target source_dir binary_dir)
 endfunction()
 
 # workshop_exercise(NN_topic PROGRAM... [PROTO FILE] [CONTRACTS LIBRARY]
-# [LIBRARIES LIBRARY...])
+# [LIBRARIES LIBRARY...] [SUITE_LIBRARIES LIBRARY...])
 #
 # Builds the learner's programs of exercises/NN_topic, the suite that grades
 # them, tests/exercises/NN_topic_test.cc, and what proves that suite. The
 # programs and the suite link CONTRACTS, the contracts of this exercise; the
-# programs alone link LIBRARIES.
+# programs alone link LIBRARIES, the suite alone SUITE_LIBRARIES. What else the
+# suite needs, tests/exercises/NN_topic/CMakeLists.txt builds, if there is one.
 #
 # With PROTO the learner writes the contract too, FILE.proto in the exercise's
 # folder. The programs are then built on that, the solution and its variants on
@@ -46,7 +47,8 @@ endfunction()
 # two protos of one package.
 function(workshop_exercise name)
   set_property(GLOBAL APPEND PROPERTY WORKSHOP_EXERCISES ${name})
-  cmake_parse_arguments(PARSE_ARGV 1 arg "" "PROTO;CONTRACTS" LIBRARIES)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "PROTO;CONTRACTS"
+                        "LIBRARIES;SUITE_LIBRARIES")
   set(programs ${arg_UNPARSED_ARGUMENTS})
   if(arg_PROTO)
     list(APPEND programs PROTO ${arg_PROTO} LIBRARIES ${arg_LIBRARIES})
@@ -59,8 +61,12 @@ function(workshop_exercise name)
   set_target_properties(
     ${name}_test PROPERTIES RUNTIME_OUTPUT_DIRECTORY
                             ${PROJECT_BINARY_DIR}/tests/exercises)
-  target_link_libraries(${name}_test PRIVATE ${arg_CONTRACTS} workshop_suite)
+  target_link_libraries(${name}_test PRIVATE ${arg_CONTRACTS} workshop_suite
+                                             ${arg_SUITE_LIBRARIES})
   target_precompile_headers(${name}_test REUSE_FROM workshop_contracts)
+  if(EXISTS ${PROJECT_SOURCE_DIR}/tests/exercises/${name}/CMakeLists.txt)
+    add_subdirectory(tests/exercises/${name})
+  endif()
   if(WORKSHOP_PROOFS)
     workshop_proofs(${name} ${programs})
   endif()
@@ -105,7 +111,8 @@ endfunction()
 #
 # Builds what proves the suite of exercises/NN_topic and registers the proofs
 # as tests: the skeleton fails every test, the solution passes every one, each
-# mutant is caught by the test that it names, each alternative passes.
+# mutant is caught by the test that it names, each alternative passes, and each
+# worthless answer, where an exercise has such, earns nothing.
 function(workshop_proofs name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" PROTO LIBRARIES)
   set(names ${arg_UNPARSED_ARGUMENTS})
@@ -135,7 +142,7 @@ function(workshop_proofs name)
   # it does wrong, a sanitizer would see first.
   set(kinds alternatives)
   if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang" AND NOT WORKSHOP_SANITIZE)
-    list(APPEND kinds mutants)
+    list(APPEND kinds mutants worthless)
   endif()
   foreach(kind ${kinds})
     file(GLOB patches ${PROJECT_SOURCE_DIR}/tests/${kind}/${name}/*.patch)
@@ -160,6 +167,8 @@ function(workshop_proofs name)
       set(expectation --expect pass)
       if(kind STREQUAL mutants)
         set(expectation --expect caught --mutant ${patch})
+      elseif(kind STREQUAL worthless)
+        set(expectation --expect nothing)
       endif()
       add_test(NAME ${name}/${kind}/${variant} COMMAND ${prove} ${expectation}
                                                        ${programs})

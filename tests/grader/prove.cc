@@ -1,6 +1,6 @@
 // Proves a graded suite: runs it on programs whose worth is known and checks
 // that it sees that. ctest runs this for the skeleton, the solution, and each
-// mutant and alternative.
+// mutant, alternative and worthless answer.
 
 #include <fmt/format.h>
 
@@ -61,6 +61,18 @@ std::string Problem(const std::vector<v1::TestReport>& tests,
         count([](const auto& test) { return test.verdict() == v1::FAIL; });
     return failed == total ? "" : "the skeleton does not just fail every test";
   }
+  if (expected == "nothing") {
+    std::map<std::string, bool> earned;  // by task
+    for (const v1::TestReport& test : tests) {
+      const std::string task = test.name().substr(0, test.name().find('.'));
+      const bool so_far = earned.try_emplace(task, true).first->second;
+      earned[task] = so_far && test.verdict() == v1::PASS;
+    }
+    for (const auto& [task, is_earned] : earned) {
+      if (is_earned) return task + " is earned";
+    }
+    return "";
+  }
   const std::string catcher = CaughtBy(mutant);
   const auto test = std::find_if(
       tests.begin(), tests.end(),
@@ -79,7 +91,7 @@ int Main(int argc, char** argv) {
   app.add_option("--suite", suite, "the suite")->required();
   app.add_option("--program", programs, "NAME=PATH");
   app.add_option("--expect", expected, "what must come out")
-      ->check(CLI::IsMember({"pass", "fail", "caught"}))
+      ->check(CLI::IsMember({"pass", "fail", "caught", "nothing"}))
       ->required();
   app.add_option("--mutant", mutant, "the patch, for `caught`");
   app.add_option("--seed", seed, "repeat the inputs of another run");

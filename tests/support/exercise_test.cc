@@ -3,7 +3,10 @@
 #include <fmt/format.h>
 #include <google/protobuf/descriptor.h>
 #include <google/protobuf/text_format.h>
+#include <google/protobuf/timestamp.pb.h>
 #include <google/protobuf/util/message_differencer.h>
+#include <google/protobuf/util/time_util.h>
+#include <grpc/grpc.h>
 #include <signal.h>
 
 #include <cctype>
@@ -18,6 +21,8 @@ namespace workshop::testing {
 namespace {
 
 using google::protobuf::Message;
+using google::protobuf::Timestamp;
+using google::protobuf::util::TimeUtil;
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 using workshop::grader::v1::CRASH;
@@ -53,56 +58,17 @@ std::string PrintedBy(const std::string& program, const Process& process) {
   return fmt::format("{} wrote on stderr:\n{}", program, output);
 }
 
-// The middle of a long text left out.
-std::string Shortened(const std::string& text) {
-  constexpr std::size_t kLimit = 400, kBegin = 60, kEnd = 40;
-  if (text.size() <= kLimit) return text;
-  return fmt::format("{} ... ({} characters) ... {}", text.substr(0, kBegin),
-                     text.size() - kBegin - kEnd,
-                     text.substr(text.size() - kEnd));
+// A value as it is printed, without the middle of a long text.
+std::string Shortened(const std::string& value) {
+  constexpr std::size_t kEnd = 20;
+  if (value.size() <= 5 * kEnd) return value;
+  return fmt::format("{}[... {} bytes ...]{}", value.substr(0, kEnd),
+                     value.size() - 2 * kEnd,
+                     value.substr(value.size() - kEnd));
 }
 
-// "a: 7, b: 0": unlike protobuf's own text, with the fields that are zero,
-// since a zero is often what matters.
-std::string FullTextOf(const Message& message) {
-  using google::protobuf::FieldDescriptor;
-  const google::protobuf::Descriptor& type = *message.GetDescriptor();
-  const google::protobuf::Reflection& reflection = *message.GetReflection();
-  std::string text;
-  const auto add = [&](const FieldDescriptor& field, int index) {
-    if (!text.empty()) text += ", ";
-    text += field.name() + ": ";
-    if (field.cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE) {
-      const Message& inner =
-          index < 0 ? reflection.GetMessage(message, &field)
-                    : reflection.GetRepeatedMessage(message, &field, index);
-      text += "{" + FullTextOf(inner) + "}";
-    } else {
-      std::string value;
-      google::protobuf::TextFormat::PrintFieldValueToString(message, &field,
-                                                            index, &value);
-      text += value;
-    }
-  };
-  for (int i = 0; i < type.field_count(); ++i) {
-    const FieldDescriptor& field = *type.field(i);
-    if (field.is_repeated()) {
-      for (int j = 0; j < reflection.FieldSize(message, &field); ++j) {
-        add(field, j);
-      }
-    } else if (!field.has_presence() || reflection.HasField(message, &field)) {
-      add(field, -1);
-    }
-  }
-  return text;
-}
-
-std::string TextOf(const Message& message) {
-  return Shortened(FullTextOf(message));
-}
-
-std::string TextOf(const grpc::Status& status, const Message& response) {
-  if (status.ok()) return "OK, " + TextOf(response);
+std::string Describe(const grpc::Status& status) {
+  if (status.ok()) return "OK";
   if (status.error_message().empty()) {
     return CodeName(status.error_code()) + ", with an empty message";
   }
@@ -110,8 +76,28 @@ std::string TextOf(const grpc::Status& status, const Message& response) {
                      status.error_message());
 }
 
+std::string Describe(const grpc::Status& status, const Message& response) {
+  return Describe(status) + (status.ok() ? ", " + TextOf(response) : "");
+}
+
+// `text` as a terminal shows it: what follows a carriage return overwrites what
+// stood in that line before.
+std::string Overwritten(const std::string& text) {
+  std::string shown;
+  std::size_t line = 0;  // where the last one begins
+  for (const char c : text) {
+    if (c == '\r') {
+      shown.resize(line);
+    } else {
+      shown += c;
+      if (c == '\n') line = shown.size();
+    }
+  }
+  return shown;
+}
+
 std::string Quoted(const std::string& what, const std::string& text) {
-  const std::string last = LastLines(text);
+  const std::string last = LastLines(Overwritten(text));
   return fmt::format("{}: {}", what, last.empty() ? "(nothing)" : last);
 }
 
@@ -134,12 +120,50 @@ bool Mentions(const std::string& message, const std::string& word) {
 
 }  // namespace
 
+std::string TextOf(const Message& message) {
+  using google::protobuf::FieldDescriptor;
+  const google::protobuf::Descriptor& type = *message.GetDescriptor();
+  const google::protobuf::Reflection& reflection = *message.GetReflection();
+  std::string text;
+  const auto add = [&](const FieldDescriptor& field, int index) {
+    if (!text.empty()) text += ", ";
+    text += field.name() + ": ";
+    if (field.cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE) {
+      const Message& inner =
+          index < 0 ? reflection.GetMessage(message, &field)
+                    : reflection.GetRepeatedMessage(message, &field, index);
+      const auto* const time = dynamic_cast<const Timestamp*>(&inner);
+      text += time != nullptr ? TimeUtil::ToString(*time)
+                              : "{" + TextOf(inner) + "}";
+    } else {
+      std::string value;
+      google::protobuf::TextFormat::PrintFieldValueToString(message, &field,
+                                                            index, &value);
+      text += Shortened(value);
+    }
+  };
+  for (int i = 0; i < type.field_count(); ++i) {
+    const FieldDescriptor& field = *type.field(i);
+    if (field.is_repeated()) {
+      for (int j = 0; j < reflection.FieldSize(message, &field); ++j) {
+        add(field, j);
+      }
+    } else if (!field.has_presence() || reflection.HasField(message, &field)) {
+      add(field, -1);
+    }
+  }
+  return text;
+}
+
 ExerciseTest::ExerciseTest() {
   const ::testing::TestInfo& test =
       *::testing::UnitTest::GetInstance()->current_test_info();
   const std::string name =
       std::string(test.test_suite_name()) + "." + test.name();
   random_.seed(Settings().seed ^ std::hash<std::string>()(name));
+  // For good: after a write that had to wait, the grpc_shutdown() of the last
+  // channel takes up to 10 s, and this process ends without one.
+  grpc_init();
   // Sockets have names relative to it: an absolute one may be too long.
   std::filesystem::current_path(directory_.path());
 }
@@ -249,57 +273,110 @@ void ExerciseTest::CheckRefusal(const std::string& sent,
                                 const grpc::Status& status,
                                 const Message& response, grpc::StatusCode code,
                                 const std::string& mentions) {
-  if (status.error_code() == code && !status.error_message().empty() &&
+  if (status.error_code() != code) FailCall(sent, status, response);
+  CheckMessage({sent}, status, mentions);
+}
+
+void ExerciseTest::CheckMessage(const std::vector<std::string>& sent,
+                                const grpc::Status& status,
+                                const std::string& mentions) {
+  if (!status.error_message().empty() &&
       Mentions(status.error_message(), mentions)) {
     return;
   }
-  if (status.error_code() == code) {
-    Usually(
-        "The code is right and the message does not help: whoever reads it "
-        "has no other way to know what to change.");
-    Fail(FAIL, {sent}, {TextOf(status, response)});
+  Usually(
+      "The code is right and the message does not help: whoever reads it has "
+      "no other way to know what to change.");
+  Fail(FAIL, sent, {Describe(status)});
+}
+
+std::string ExerciseTest::DescribeEnd(const std::optional<grpc::Status>& status,
+                                      milliseconds limit) {
+  if (status) return "the call ended with " + Describe(*status);
+  return "then nothing for " + Seconds(limit);
+}
+
+void ExerciseTest::FailConversation(const std::string& who,
+                                    const std::vector<std::string>& heard,
+                                    const std::string& what,
+                                    const std::optional<grpc::Status>& status,
+                                    bool too_slow) {
+  Verdict verdict = FAIL;
+  if (too_slow ||
+      (status && status->error_code() == grpc::StatusCode::DEADLINE_EXCEEDED)) {
+    verdict = TIMEOUT;
+    LosePatience();
   }
-  FailCall(sent, status, response);
+  std::vector<std::string> came_back = {
+      who + (heard.empty() ? " got no message" : " got, at last:")};
+  came_back.insert(came_back.end(), heard.begin(), heard.end());
+  came_back.push_back(what);
+  if (const auto exit = EndOfServer(status)) {
+    verdict = CRASH;
+    came_back.insert(came_back.begin(), "your server " + Describe(*exit));
+  }
+  Fail(verdict, did_, std::move(came_back), status ? &*status : nullptr);
+}
+
+std::optional<Exit> ExerciseTest::EndOfServer(
+    const std::optional<grpc::Status>& status) {
+  if (server_ == nullptr) return std::nullopt;
+  const bool may_be_dying =
+      status && status->error_code() == grpc::StatusCode::UNAVAILABLE;
+  return server_->process().WaitForExit(may_be_dying ? kDyingLimit
+                                                     : milliseconds(0));
 }
 
 void ExerciseTest::FailCall(const std::string& sent, const grpc::Status& status,
                             const Message& response) {
-  std::vector<std::string> came_back = {TextOf(status, response)};
+  std::vector<std::string> came_back = {Describe(status, response)};
   Verdict verdict = FAIL;
   if (status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED) {
     verdict = TIMEOUT;
     LosePatience();
   }
-  const bool may_be_dying =
-      status.error_code() == grpc::StatusCode::UNAVAILABLE;
-  if (server_ != nullptr) {
-    const auto exit = server_->process().WaitForExit(
-        may_be_dying ? kDyingLimit : milliseconds(0));
-    if (exit) {
-      verdict = CRASH;
-      came_back = {"your server " + Describe(*exit) + " during the call",
-                   "the call ended with " + came_back[0]};
-    }
+  if (const auto exit = EndOfServer(status)) {
+    verdict = CRASH;
+    came_back = {"your server " + Describe(*exit) + " during the call",
+                 "the call ended with " + came_back[0]};
   }
   Fail(verdict, {sent}, std::move(came_back), &status);
 }
 
 ClientRun ExerciseTest::RunClient(std::vector<std::string> arguments,
-                                  const std::string& scene) {
-  ClientRun run;
-  run.sent = "$ client";
-  for (const std::string& argument : arguments) run.sent += " " + argument;
-  if (!scene.empty()) run.sent += "\n" + scene;
+                                  const std::string& scene,
+                                  milliseconds limit) {
+  StartClient(std::move(arguments), scene, LearnerOptions());
+  return EndOfClient(limit);
+}
+
+void ExerciseTest::StartClient(std::vector<std::string> arguments,
+                               const std::string& scene) {
+  Process::Options options = LearnerOptions();
+  options.keep_stdin_open = true;
+  StartClient(std::move(arguments), scene, std::move(options));
+}
+
+void ExerciseTest::StartClient(std::vector<std::string> arguments,
+                               const std::string& scene,
+                               Process::Options options) {
+  client_sent_ = "$ client";
+  for (const std::string& argument : arguments) client_sent_ += " " + argument;
+  if (!scene.empty()) client_sent_ += "\n" + scene;
   arguments.insert(arguments.begin(), Program("client"));
-  const milliseconds limit = Patience(kCallLimit);
-  const auto start = steady_clock::now();
-  Process client(std::move(arguments), LearnerOptions());
-  run.exit = client.WaitForExit(limit);
-  run.took =
-      std::chrono::duration_cast<milliseconds>(steady_clock::now() - start);
-  if (!run.exit) client.Kill();
-  run.out = client.Stdout();
-  run.err = client.Stderr();
+  client_start_ = steady_clock::now();
+  client_ = std::make_unique<Process>(std::move(arguments), std::move(options));
+}
+
+ClientRun ExerciseTest::EndOfClient(milliseconds limit) {
+  ClientRun run;
+  run.sent = client_sent_;
+  run.exit = client_->WaitForExit(Patience(limit));
+  run.took = std::chrono::duration_cast<milliseconds>(steady_clock::now() -
+                                                      client_start_);
+  if (!run.exit) client_->Kill();
+  run.out = client_->Stdout();
+  run.err = client_->Stderr();
   return run;
 }
 

@@ -13,10 +13,12 @@
 #include <memory>
 #include <optional>
 #include <random>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "tests/support/conversation.h"
 #include "tests/support/process.h"
 #include "tests/support/server_process.h"
 #include "tests/support/suite.h"
@@ -30,6 +32,11 @@ struct Outcome {
   grpc::Status status;
   Response response;
 };
+
+// "a: 7, b: 0": unlike protobuf's own text in one line, with the fields that
+// are zero, since a zero is often what matters, times as people write them, and
+// without the middle of a long text.
+std::string TextOf(const google::protobuf::Message& message);
 
 // A run of a learner's client and what it printed.
 struct ClientRun {
@@ -54,14 +61,14 @@ class ExerciseTest : public ::testing::Test {
   // Where it is explained: "lessons/02_errors/README.md#which-code-when".
   // Without it: where the task says.
   void Read(std::string where) { read_ = std::move(where); }
-  // What usually causes a failure, by what came back; the first that fits is
-  // told. Without one, a general cause for the code, if there is any.
+  // What usually causes a failure, by what came back; a later call replaces an
+  // earlier one. Without one, a general cause for the code, if there is any.
   void Usually(std::string cause) { usual_cause_ = std::move(cause); }
   void UsuallyIf(grpc::StatusCode came_back, std::string cause) {
-    cause_by_code_.emplace(came_back, std::move(cause));
+    cause_by_code_[came_back] = std::move(cause);
   }
   void UsuallyIfKilledBy(int signal, std::string cause) {
-    cause_by_signal_.emplace(signal, std::move(cause));
+    cause_by_signal_[signal] = std::move(cause);
   }
 
   // --- The learner's server.
@@ -119,15 +126,78 @@ class ExerciseTest : public ::testing::Test {
                  mentions);
   }
 
+  // --- Conversations with the learner's server.
+
+  // Says what the test does, in a line: "anna says \"hello\"". All of these are
+  // what was sent, if a conversation fails.
+  void Did(std::string step) { did_.push_back(std::move(step)); }
+
+  // The next message of a conversation, which must come in time.
+  template <class Request, class Response>
+  Response Next(Conversation<Request, Response>& conversation) {
+    const std::chrono::milliseconds limit = Patience(kCallLimit);
+    std::optional<Response> response = conversation.Next(limit);
+    if (!response) {
+      const std::optional<grpc::Status> status = conversation.status();
+      FailConversation(conversation, DescribeEnd(status, limit), !status);
+    }
+    return *std::move(response);
+  }
+
+  // The conversation ends, in time, with one of `codes`, and unless that is OK
+  // with a message that says something and contains `mentions` as a word.
+  // Messages that have not been taken do not matter.
+  template <class Request, class Response>
+  void ExpectEnd(Conversation<Request, Response>& conversation,
+                 const std::set<grpc::StatusCode>& codes,
+                 const std::string& mentions = "") {
+    const std::chrono::milliseconds limit = Patience(kCallLimit);
+    const std::optional<grpc::Status> status = conversation.End(limit);
+    if (!status || !codes.contains(status->error_code())) {
+      FailConversation(conversation, DescribeEnd(status, limit), !status);
+    }
+    if (status->ok()) return;
+    CheckMessage(did_, *status, mentions);
+  }
+
+  // Fails the test because of what a conversation has brought: the messages
+  // that were taken last, and then `what`.
+  template <class Request, class Response>
+  [[noreturn]] void FailConversation(
+      Conversation<Request, Response>& conversation, const std::string& what,
+      bool too_slow = false) {
+    std::vector<std::string> heard;
+    for (const Response& response : conversation.taken()) {
+      heard.push_back(TextOf(response));
+    }
+    FailConversation(conversation.who(), heard, what, conversation.status(),
+                     too_slow);
+  }
+
   // --- The learner's client.
 
-  // Runs the client with `arguments`, for at most kCallLimit. `scene` says
-  // what it will meet: "the server answers NOT_FOUND".
+  // Runs the client with `arguments`, for at most `limit`. `scene` says what it
+  // will meet: "the server answers NOT_FOUND".
   ClientRun RunClient(std::vector<std::string> arguments,
-                      const std::string& scene);
+                      const std::string& scene,
+                      std::chrono::milliseconds limit = kCallLimit);
+
+  // The same in two steps, for a test that talks with the client meanwhile, by
+  // client().Write() and WaitForLine(). Its stdin stays open.
+  void StartClient(std::vector<std::string> arguments,
+                   const std::string& scene);
+  Process& client() { return *client_; }
+  ClientRun EndOfClient(std::chrono::milliseconds limit = kCallLimit);
 
   // Fails the test unless `holds`, with the whole run as what came back.
   void ExpectOf(const ClientRun& run, bool holds);
+
+  // --- Any other program of the learner's.
+
+  // The path of a program; fails the test if it could not be built.
+  std::string Program(const std::string& name);
+  // How such a program is run: in the test's folder, with limited memory.
+  Process::Options LearnerOptions() const;
 
   // --- Everything else.
 
@@ -144,6 +214,20 @@ class ExerciseTest : public ::testing::Test {
   std::string DescribeCall(const std::string& name,
                            const google::protobuf::Message& request,
                            std::chrono::milliseconds limit) const;
+  [[noreturn]] void FailConversation(const std::string& who,
+                                     const std::vector<std::string>& heard,
+                                     const std::string& what,
+                                     const std::optional<grpc::Status>& status,
+                                     bool too_slow);
+  static std::string DescribeEnd(const std::optional<grpc::Status>& status,
+                                 std::chrono::milliseconds limit);
+  // The message of a refusal says something and contains `mentions`.
+  void CheckMessage(const std::vector<std::string>& sent,
+                    const grpc::Status& status, const std::string& mentions);
+  // How the server has ended, if it has. One that dies breaks the calls first.
+  std::optional<Exit> EndOfServer(const std::optional<grpc::Status>& status);
+  void StartClient(std::vector<std::string> arguments, const std::string& scene,
+                   Process::Options options);
   void CheckResponse(const std::string& sent, const grpc::Status& status,
                      const google::protobuf::Message& response,
                      const google::protobuf::Message& expected);
@@ -155,9 +239,6 @@ class ExerciseTest : public ::testing::Test {
   [[noreturn]] void FailCall(const std::string& sent,
                              const grpc::Status& status,
                              const google::protobuf::Message& response);
-  // The path of a program; fails the test if it could not be built.
-  std::string Program(const std::string& name);
-  Process::Options LearnerOptions() const;
 
   TempDir directory_;
   std::mt19937_64 random_;
@@ -166,9 +247,13 @@ class ExerciseTest : public ::testing::Test {
   std::string usual_cause_;
   std::map<grpc::StatusCode, std::string> cause_by_code_;
   std::map<int, std::string> cause_by_signal_;
+  std::vector<std::string> did_;
   std::unique_ptr<ServerProcess> server_;
   std::shared_ptr<grpc::Channel> channel_;
   Metadata metadata_;
+  std::unique_ptr<Process> client_;
+  std::string client_sent_;
+  std::chrono::steady_clock::time_point client_start_;
 };
 
 }  // namespace workshop::testing

@@ -174,8 +174,10 @@ Process::Process(std::vector<std::string> command, Options options)
   const auto [in_read, in_write] = Pipe();
   const auto [out_read, out_write] = Pipe();
   const auto [err_read, err_write] = Pipe();
-  stop_reading_ = eventfd(0, EFD_CLOEXEC);
-  if (stop_reading_ < 0) throw LastError("eventfd");
+  wake_reader_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (wake_reader_ < 0) throw LastError("eventfd");
+  input_ = options_.input;
+  input_ended_ = !options_.keep_stdin_open;
 
   const std::vector<std::string> environment =
       Environment(options_.environment);
@@ -210,25 +212,34 @@ void Process::ReadOutput(int out, int err, int in) {
   pthread_sigmask(SIG_BLOCK, &broken_pipe, nullptr);
 
   fcntl(in, F_SETFL, O_NONBLOCK);
-  std::size_t written = 0;
-  if (options_.input.empty()) {
-    close(in);
-    in = -1;
-  }
   std::array<char, 64 << 10> buffer;
   int reads_after_stop = 0;  // what the pipes hold, and no more
   while (true) {
+    bool stop = false;
+    bool has_input = false;
+    {
+      const std::lock_guard lock(mutex_);
+      stop = stop_reading_;
+      has_input = !input_.empty();
+      if (in >= 0 && !has_input && input_ended_) {
+        close(in);
+        in = -1;
+      }
+    }
     pollfd polled[] = {{out, POLLIN, 0},
                        {err, POLLIN, 0},
-                       {stop_reading_, POLLIN, 0},
-                       {in, POLLOUT, 0}};
-    if (poll(polled, 4, -1) < 0 && errno != EINTR) break;
-    const bool stop = polled[2].revents != 0;
+                       {wake_reader_, POLLIN, 0},
+                       {has_input ? in : -1, POLLOUT, 0}};
+    // After a stop, only what is there already.
+    if (poll(polled, 4, stop ? 0 : -1) < 0 && errno != EINTR) break;
+    std::uint64_t wakes = 0;
+    while (read(wake_reader_, &wakes, sizeof(wakes)) > 0) {
+    }
     if (polled[3].revents != 0) {
-      const ssize_t size = write(in, options_.input.data() + written,
-                                 options_.input.size() - written);
-      if (size > 0) written += static_cast<std::size_t>(size);
-      if ((size < 0 && errno != EAGAIN) || written == options_.input.size()) {
+      const std::lock_guard lock(mutex_);
+      const ssize_t size = write(in, input_.data(), input_.size());
+      if (size > 0) input_.erase(0, static_cast<std::size_t>(size));
+      if (size < 0 && errno != EAGAIN) {  // nobody will read it
         close(in);
         in = -1;
       }
@@ -336,6 +347,25 @@ bool Process::WaitForLog(const std::string& text, milliseconds limit,
   return found();
 }
 
+void Process::Write(const std::string& text) {
+  const std::lock_guard lock(mutex_);
+  if (stop_reading_) return;
+  input_ += text;
+  WakeReader();
+}
+
+void Process::CloseStdin() {
+  const std::lock_guard lock(mutex_);
+  if (stop_reading_) return;
+  input_ended_ = true;
+  WakeReader();
+}
+
+void Process::WakeReader() {
+  const std::uint64_t one = 1;
+  if (write(wake_reader_, &one, sizeof(one)) < 0) abort();
+}
+
 void Process::Signal(int signal) {
   const std::lock_guard lock(mutex_);
   if (!exit_) kill(pid_, signal);
@@ -349,10 +379,13 @@ void Process::Kill() {
   while (waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
   }
   // A process that left the group may hold the pipes open for ever.
-  const std::uint64_t one = 1;
-  if (write(stop_reading_, &one, sizeof(one)) < 0) abort();
+  {
+    const std::lock_guard lock(mutex_);
+    stop_reading_ = true;
+    WakeReader();
+  }
   reader_.join();
-  close(stop_reading_);
+  close(wake_reader_);
   const std::lock_guard lock(mutex_);
   exit_ = WIFSIGNALED(status) ? Exit{0, WTERMSIG(status)}
                               : Exit{WEXITSTATUS(status), 0};
@@ -366,6 +399,15 @@ std::string Process::Stdout() const {
 std::string Process::Stderr() const {
   const std::lock_guard lock(mutex_);
   return err_.text.Text();
+}
+
+std::size_t PeakMemory(pid_t pid) {
+  std::ifstream status(fmt::format("/proc/{}/status", pid));
+  const std::string key = "VmHWM:";
+  for (std::string line; std::getline(status, line);) {
+    if (line.starts_with(key)) return std::stoul(line.substr(key.size())) << 10;
+  }
+  return 0;
 }
 
 void AdoptOrphans() { prctl(PR_SET_CHILD_SUBREAPER, 1); }

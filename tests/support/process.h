@@ -58,6 +58,8 @@ class Process {
     std::map<std::string, std::string> environment;
     // What the program reads on stdin.
     std::string input;
+    // Whether stdin stays open behind that, for Write(), until CloseStdin().
+    bool keep_stdin_open = false;
     // Where it runs; empty: here.
     std::string directory;
     // How much memory it may have, in bytes; 0: no limit.
@@ -96,6 +98,12 @@ class Process {
   bool WaitForLog(const std::string& text, std::chrono::milliseconds limit,
                   int count = 1);
 
+  // Gives the program `text` to read on stdin. Does not wait until it does.
+  void Write(const std::string& text);
+
+  // Ends stdin once the program has read what it has been given.
+  void CloseStdin();
+
   // Sends a signal to the program alone.
   void Signal(int signal);
 
@@ -119,18 +127,26 @@ class Process {
 
   void ReadOutput(int out, int err, int in);
   void Take(Stream& stream, const char* data, std::size_t size);
+  void WakeReader();
 
   const std::vector<std::string> command_;
   const Options options_;
   pid_t pid_ = -1;
-  int stop_reading_ = -1;  // an eventfd
+  int wake_reader_ = -1;  // an eventfd
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;
-  Stream out_, err_;          // guarded by mutex_
-  std::optional<Exit> exit_;  // guarded by mutex_
+  Stream out_, err_;           // guarded by mutex_
+  std::string input_;          // guarded by mutex_: what is still to be read
+  bool input_ended_ = false;   // guarded by mutex_
+  bool stop_reading_ = false;  // guarded by mutex_
+  std::optional<Exit> exit_;   // guarded by mutex_
   std::thread reader_;
 };
+
+// The most memory that the process `pid` has had at a time, in bytes; 0 if it
+// has ended.
+std::size_t PeakMemory(pid_t pid);
 
 // Makes orphaned descendants of this process its children, so that
 // KillDescendants() finds those who left their process group.

@@ -59,6 +59,16 @@ TEST(ProcessTest, StopsWaitingForALineWhenTheProgramEnds) {
   EXPECT_EQ(process.WaitForLine("ready", kLimit), std::nullopt);
 }
 
+TEST(ProcessTest, KnowsHowMuchMemoryAProcessHad) {
+  Process process(
+      Shell("x=$(head -c 30000000 /dev/zero | tr '\\0' x); x=; echo ready; "
+            "sleep 1000; :"));
+  ASSERT_TRUE(process.WaitForLine("ready", kLimit));
+  EXPECT_GT(PeakMemory(process.pid()), 30'000'000U);
+  process.Kill();
+  EXPECT_EQ(PeakMemory(process.pid()), 0U);
+}
+
 TEST(ProcessTest, WaitsForALog) {
   Process process(Shell("for i in 1 2; do echo call $i >&2; done; read"));
   EXPECT_TRUE(process.WaitForLog("call", kLimit, 2));
@@ -79,6 +89,31 @@ TEST(ProcessTest, SurvivesAProgramThatDoesNotReadItsInput) {
   Process process(Shell("exec <&-; echo closed; sleep 0.1"), options);
   EXPECT_EQ(process.WaitForExit(kLimit), (Exit{0, 0}));
   EXPECT_EQ(process.Stdout(), "closed\n");
+}
+
+TEST(ProcessTest, PassesInputWhileTheProgramRuns) {
+  Process::Options options;
+  options.input = "first\n";
+  options.keep_stdin_open = true;
+  Process process({"cat"}, options);
+  EXPECT_EQ(process.WaitForLine("first", kLimit), "");
+  process.Write("second\n");
+  EXPECT_EQ(process.WaitForLine("second", kLimit), "");
+  process.Write(std::string(1 << 20, 'x'));
+  process.Write("\nlast");
+  process.CloseStdin();
+  EXPECT_EQ(process.WaitForExit(kLimit), (Exit{0, 0}));
+  EXPECT_TRUE(process.Stdout().ends_with("x\nlast"));
+}
+
+TEST(ProcessTest, SurvivesInputForAProgramThatHasEnded) {
+  Process::Options options;
+  options.keep_stdin_open = true;
+  Process process(Shell("exit 3"), options);
+  EXPECT_EQ(process.WaitForLine("never", kLimit), std::nullopt);
+  process.Write("nobody reads this\n");
+  EXPECT_EQ(process.WaitForExit(kLimit), (Exit{3, 0}));
+  process.CloseStdin();
 }
 
 TEST(ProcessTest, RemovesProxiesAndAddsVariables) {

@@ -1,9 +1,17 @@
 #include "tests/support/server_process.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <grpcpp/create_channel_posix.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 
+#include <cerrno>
+#include <cstring>
 #include <optional>
 #include <string_view>
+#include <system_error>
 #include <utility>
 
 namespace workshop::testing {
@@ -32,13 +40,33 @@ bool IsWhatWasAsked(std::string_view asked, std::string_view actual) {
 
 }  // namespace
 
-std::shared_ptr<grpc::Channel> NewChannel(const std::string& address) {
-  grpc::ChannelArguments arguments;
+std::shared_ptr<grpc::Channel> NewChannel(const std::string& address,
+                                          grpc::ChannelArguments arguments) {
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
   return grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(),
                                    arguments);
 }
+
+Wire::Wire(const std::string& address)
+    : socket_(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+  sockaddr_un server = {};
+  server.sun_family = AF_UNIX;
+  const std::string path = address.substr(std::strlen("unix:"));
+  path.copy(server.sun_path, sizeof(server.sun_path) - 1);
+  if (connect(socket_, reinterpret_cast<sockaddr*>(&server), sizeof(server)) !=
+      0) {
+    throw std::system_error(errno, std::generic_category(), address);
+  }
+  fcntl(socket_, F_SETFL, O_NONBLOCK);
+  // gRPC closes what it is given; the other one is for Cut().
+  channel_ = grpc::CreateInsecureChannelFromFd(
+      "wire", fcntl(socket_, F_DUPFD_CLOEXEC, 0));
+}
+
+Wire::~Wire() { close(socket_); }
+
+void Wire::Cut() { shutdown(socket_, SHUT_RDWR); }
 
 ServerProcess::ServerProcess(std::vector<std::string> command,
                              std::string address, Process::Options options)

@@ -15,7 +15,29 @@ namespace workshop::testing {
 
 // A channel to `address` that shares no connection with another channel and
 // asks no proxy.
-std::shared_ptr<grpc::Channel> NewChannel(const std::string& address);
+std::shared_ptr<grpc::Channel> NewChannel(
+    const std::string& address, grpc::ChannelArguments arguments = {});
+
+// A connection that can be cut, which is all that a server sees of a client
+// that is killed.
+class Wire {
+ public:
+  // Connects to the Unix socket `address`: "unix:PATH". Throws where nobody
+  // listens.
+  explicit Wire(const std::string& address);
+  ~Wire();
+  Wire(const Wire&) = delete;
+  Wire& operator=(const Wire&) = delete;
+
+  const std::shared_ptr<grpc::Channel>& channel() const { return channel_; }
+
+  // Breaks the connection: no half-close, no cancelled call, no goodbye.
+  void Cut();
+
+ private:
+  int socket_;
+  std::shared_ptr<grpc::Channel> channel_;
+};
 
 class ServerProcess {
  public:
