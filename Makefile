@@ -6,12 +6,17 @@
 #:                         with ALL=1 all that you have started
 #:   make check E=01       grade exercise 01 alone; with V=1 explain every
 #:                         failure, with SEED=n repeat the inputs of that run
+#:   make check E=01 SANITIZE=address
+#:                         look for mistakes with memory, too; or undefined:
+#:                         what C++ leaves undefined; or thread: data races
 #:   make watch            grade on every save, with keys for hints; E=01 says
 #:                         where to begin
 #:   make hint E=01        show the next hint of the first unfinished task
 #:   make diff E=01        compare with the solution, once yours passes
 #:   make reset E=01       put the skeleton back; your files are saved aside
 #:   make progress         show how far you are in the course
+#:   make debug E=01 T=AddsTwoNumbers
+#:                         step through your program while a test calls it
 #:   make run L=01         run lesson 01's server and client; ARGS="Ada" are
 #:                         the client's arguments
 #:
@@ -20,6 +25,8 @@
 #:   make test PRESET=asan the same with sanitizers; PRESET=gcc: by g++
 #:   make soak             repeat the lessons' tests with all cores busy; N=50
 #:   make bench            measure how long a learner waits; RUNS=n
+#:   make new-exercise N=11 NAME=rate_limits
+#:                         make an exercise; CONTRIBUTING.md says how to go on
 #:   make slides           build the slides into build/slides
 #:   make slides-watch     serve them on localhost, made anew on each change
 #:   make slides-test      look at each slide: does it fit, can it be read
@@ -38,8 +45,8 @@ run := +@
 endif
 unexport MAKEFLAGS
 
-targets := check watch hint diff reset progress run test soak bench slides \
-  slides-watch slides-test format precommit setup clean
+targets := check watch hint diff reset progress debug run test soak bench \
+  new-exercise slides slides-watch slides-test format precommit setup clean
 .PHONY: help $(targets)
 help:
 	$(run)sed -n 's/^#: \{0,1\}//p' Makefile

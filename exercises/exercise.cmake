@@ -28,8 +28,19 @@ function(workshop_programs target source_dir binary_dir)
     target_link_libraries(${target}_${program} PRIVATE ${arg_LIBRARIES}
                                                        workshop_base)
     target_precompile_headers(${target}_${program}
-                              REUSE_FROM workshop_contracts)
+                              REUSE_FROM ${workshop_header_of})
   endforeach()
+endfunction()
+
+# workshop_sanitized_programs(TARGET SOURCE_DIR BINARY_DIR PROGRAM...
+# [PROTO FILE] [LIBRARIES LIBRARY...])
+#
+# Has the programs of workshop_programs() built once more with each sanitizer
+# that `make check SANITIZE=` knows, into the folder of its name in BINARY_DIR:
+# when the grader asks for them, and never else.
+function(workshop_sanitized_programs target)
+  set_property(GLOBAL APPEND PROPERTY WORKSHOP_SANITIZED ${target})
+  set_property(GLOBAL PROPERTY WORKSHOP_SANITIZED_${target} ${ARGN})
 endfunction()
 
 # workshop_exercise(NN_topic PROGRAM... [PROTO FILE] [CONTRACTS LIBRARY]
@@ -57,6 +68,9 @@ function(workshop_exercise name)
   endif()
   workshop_programs(${name} ${PROJECT_SOURCE_DIR}/exercises/${name}
                     ${PROJECT_BINARY_DIR}/exercises/${name} ${programs})
+  workshop_sanitized_programs(
+    ${name} ${PROJECT_SOURCE_DIR}/exercises/${name}
+    ${PROJECT_BINARY_DIR}/exercises/${name} ${programs})
   add_executable(${name}_test tests/exercises/${name}_test.cc)
   set_target_properties(
     ${name}_test PROPERTIES RUNTIME_OUTPUT_DIRECTORY

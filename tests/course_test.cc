@@ -71,7 +71,8 @@ void ExpectResolves(const std::string& link, const fs::path& from) {
 }
 
 std::vector<fs::path> Readmes() {
-  std::vector<fs::path> readmes = {kRoot / "README.md"};
+  std::vector<fs::path> readmes = {kRoot / "README.md",
+                                   kRoot / "CONTRIBUTING.md"};
   for (const char* const layer : {"lessons", "exercises"}) {
     for (const auto& entry : fs::directory_iterator(kRoot / layer)) {
       const fs::path readme = entry.path() / "README.md";
@@ -198,8 +199,9 @@ TEST_P(ExerciseTest, IsProvenByMutantsAndAlternatives) {
     }
     return count;
   };
-  EXPECT_GE(patches("mutants"), 12);
-  EXPECT_GE(patches("alternatives"), 3);
+  const bool draft = GetParam().manifest.draft();
+  EXPECT_GE(patches("mutants"), draft ? 1 : 12);
+  EXPECT_GE(patches("alternatives"), draft ? 1 : 3);
 }
 
 INSTANTIATE_TEST_SUITE_P(Course, ExerciseTest,

@@ -152,6 +152,18 @@ std::vector<fs::path> LibrariesOf(const fs::path& suite_folder) {
   return libraries;
 }
 
+// What the suite must know of programs that a sanitizer was built into.
+std::vector<std::string> SuiteArguments(const Workshop& workshop,
+                                        const fs::path& submission) {
+  if (workshop.sanitizer.empty()) return {};
+  return {"--patience",
+          "4",
+          "--sanitized-root",
+          workshop.root.string(),
+          "--sanitized-sources",
+          submission.lexically_relative(workshop.root).string()};
+}
+
 v1::BuildFailure Failure(const std::string& program, const std::string& text) {
   v1::BuildFailure failure;
   failure.set_program(program);
@@ -192,7 +204,8 @@ int Grade::score() const {
 
 std::vector<v1::TestReport> RunSuite(
     const fs::path& suite, const std::map<std::string, fs::path>& programs,
-    std::uint64_t seed, const Progress& progress) {
+    std::uint64_t seed, const Progress& progress,
+    const std::vector<std::string>& more_arguments) {
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) != 0)
     throw CannotGrade("There are no pipes left.");
@@ -202,6 +215,7 @@ std::vector<v1::TestReport> RunSuite(
   for (const auto& [name, path] : programs) {
     command.insert(command.end(), {"--program", name + "=" + path.string()});
   }
+  command.insert(command.end(), more_arguments.begin(), more_arguments.end());
   // Whatever the programs leave in their temporary folders goes with this.
   const testing::TempDir temporary;
   Process::Options options;
@@ -249,10 +263,13 @@ Grade GradeExercise(const Workshop& workshop, const CourseExercise& exercise,
   const bool started = !IsUntouched(exercise, submission);
   const std::string sources = DigestOf(LearnerFiles(exercise, submission));
 
+  // There is nothing to find, and these programs take long to build.
+  if (!started && !workshop.sanitizer.empty()) return GradeOf(exercise, {});
+
   const fs::path binary_dir = BinaryDir(workshop, submission);
   const std::string suite = "tests/exercises/" + exercise.name + "_test";
   const auto target = [&](const std::string& program) {
-    return (binary_dir / program).string();
+    return (binary_dir / workshop.sanitizer / program).string();
   };
 
   // What is no program's own source, such as a .proto, is part of all of them.
@@ -329,7 +346,8 @@ Grade GradeExercise(const Workshop& workshop, const CourseExercise& exercise,
   }
   const auto start = steady_clock::now();
   const std::vector<v1::TestReport> tests =
-      RunSuite(workshop.build / suite, programs, seed, progress);
+      RunSuite(workshop.build / suite, programs, seed, progress,
+               SuiteArguments(workshop, submission));
   run.set_suite_seconds(SecondsSince(start));
   *run.mutable_time() = google::protobuf::util::TimeUtil::GetCurrentTime();
   run.set_seed(seed);

@@ -19,6 +19,9 @@ namespace workshop::grader {
 struct Workshop {
   std::filesystem::path root;   // the source tree
   std::filesystem::path build;  // the build tree
+  // The sanitizer that is built into the graded programs: "address". Empty:
+  // none.
+  std::string sanitizer;
 };
 
 // Tells somebody who waits what is being done; called often, with a few words.
@@ -43,6 +46,7 @@ struct TaskGrade {
 // How an exercise stands.
 struct Grade {
   CourseExercise exercise;
+  std::string sanitizer;  // as in Workshop
   bool started = false;
   std::vector<BuildError> build_errors;
   std::vector<TaskGrade> tasks;
@@ -62,7 +66,8 @@ struct Grade {
 std::vector<v1::TestReport> RunSuite(
     const std::filesystem::path& suite,
     const std::map<std::string, std::filesystem::path>& programs,
-    std::uint64_t seed, const Progress& progress);
+    std::uint64_t seed, const Progress& progress,
+    const std::vector<std::string>& more_arguments = {});
 
 // Builds and grades the files in `submission`, which is the exercise's own
 // folder or another one that the build knows. If nothing that decides the

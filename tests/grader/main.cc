@@ -62,6 +62,7 @@ struct Request {
   std::string report;
   std::string saved;
   std::string submission;
+  std::string sanitizer;
   std::vector<std::string> wanted;
   std::optional<std::uint64_t> seed;
   bool all = false;
@@ -184,22 +185,27 @@ int Check(const Workshop& workshop, const Request& request,
   {
     StatusLine status;
     for (const CourseExercise& exercise : chosen) {
-      if (request.submission.empty()) {
+      // What a sanitizer finds says nothing about the points.
+      if (request.submission.empty() && request.sanitizer.empty()) {
         grades.push_back(GradeOwn(workshop, exercise, memory, seed,
                                   may_be_remembered, status));
         continue;
       }
-      grades.push_back(
-          GradeExercise(workshop, exercise, fs::canonical(request.submission),
-                        seed, [&](const std::string& doing) {
-                          status.Show(exercise.name + ": " + doing);
-                        }));
+      const fs::path submission = request.submission.empty()
+                                      ? exercise.directory
+                                      : fs::canonical(request.submission);
+      grades.push_back(GradeExercise(
+          workshop, exercise, submission, seed, [&](const std::string& doing) {
+            status.Show(exercise.name + ": " + doing);
+          }));
+      grades.back().sanitizer = request.sanitizer;
     }
   }
 
   std::cout << Scorecard(grades, request.options);
-  const fs::path directory = request.report.empty() ? workshop.build / "report"
-                                                    : fs::path(request.report);
+  const fs::path directory = request.report.empty()
+                                 ? workshop.build / "report" / request.sanitizer
+                                 : fs::path(request.report);
   WriteReports(grades, directory);
   const bool passed =
       std::all_of(grades.begin(), grades.end(), [&](const Grade& grade) {
@@ -246,7 +252,7 @@ const CourseExercise& Named(const std::vector<CourseExercise>& course,
 
 int Run(Request request, const Keyboard* keyboard) {
   const Workshop workshop = {fs::canonical(request.root),
-                             fs::canonical(request.build)};
+                             fs::canonical(request.build), request.sanitizer};
   const std::vector<CourseExercise> course = LoadCourse(workshop.root);
   const Memory memory(request.saved.empty() ? workshop.root / ".saved"
                                             : fs::absolute(request.saved));
@@ -280,7 +286,12 @@ int Run(Request request, const Keyboard* keyboard) {
   for (const std::string& one : request.wanted) {
     chosen.push_back(Find(course, one));
   }
-  return Check(workshop, request, chosen.empty() ? course : chosen, memory);
+  if (chosen.empty()) {
+    for (const CourseExercise& one : course) {
+      if (!one.manifest.draft()) chosen.push_back(one);
+    }
+  }
+  return Check(workshop, request, chosen, memory);
 }
 
 int Main(int argc, char** argv) {
@@ -295,6 +306,8 @@ int Main(int argc, char** argv) {
   app.add_option("--submission", request.submission,
                  "grade the files in this folder of the build");
   app.add_option("--seed", request.seed, "repeat the inputs of another run");
+  app.add_option("--sanitizer", request.sanitizer,
+                 "grade programs with this one built in: address");
   app.add_flag("--all", request.all, "also grade what has not changed");
   app.add_flag("--force", request.force, "compare before all tests pass");
   app.add_flag("--poll", request.poll, "look for changes, expect no events");

@@ -45,6 +45,13 @@ std::string State(const Grade& grade) {
   return "IN_PROGRESS";
 }
 
+// The command that grades an exercise as it has been graded now.
+std::string CheckCommand(const Grade& grade) {
+  std::string command = "make check E=" + grade.exercise.number();
+  if (!grade.sanitizer.empty()) command += " SANITIZE=" + grade.sanitizer;
+  return command;
+}
+
 class Card {
  public:
   Card(const std::vector<Grade>& grades, const ScorecardOptions& options)
@@ -214,9 +221,8 @@ class Card {
   void InALineEach(const Grade& grade, const std::vector<Alike>& others) {
     if (others.empty()) return;
     out_ += "\n" +
-            paint_.Bold(fmt::format(
-                "Also failing (`make check E={} V=1` explains each)",
-                grade.exercise.number())) +
+            paint_.Bold(fmt::format("Also failing (`{} V=1` explains each)",
+                                    CheckCommand(grade))) +
             "\n";
     for (const Alike& alike : others) {
       std::vector<std::string> subjects = alike.titles;
@@ -270,15 +276,21 @@ std::string NextStep(const std::vector<Grade>& grades, bool watching) {
     if (grade.started && !grade.passed()) {
       return fmt::format(
           "Fix the first failure{}. What is promised stands in {}/README.md.",
-          watching ? " and save"
-                   : fmt::format(", save, and run `make check E={}` again",
-                                 grade.exercise.number()),
+          watching
+              ? " and save"
+              : fmt::format(", save, and run `{}` again", CheckCommand(grade)),
           "exercises/" + grade.exercise.name);
     }
   }
   std::string done;
   for (const Grade& grade : grades) {
     const std::string folder = "exercises/" + grade.exercise.name;
+    if (grade.passed() && !grade.sanitizer.empty()) {
+      done = fmt::format(
+          "Exercise {} passes, and the sanitizer has found nothing in it.\n",
+          grade.exercise.number());
+      continue;
+    }
     if (grade.passed()) {
       done = DoneText(grade.exercise) + "\n";
       continue;

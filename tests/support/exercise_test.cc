@@ -12,6 +12,7 @@
 #include <cctype>
 #include <filesystem>
 #include <functional>
+#include <iostream>
 #include <utility>
 
 #include "lessons/common/program.h"
@@ -176,6 +177,22 @@ void ExerciseTest::TearDown() {
     Fail(CRASH, {"nothing more: the calls before were answered as promised"},
          {"the server " + Describe(*exit)});
   }
+  if (Settings().sanitized_root.empty()) return;
+  // What leaks is known when the server ends. If it does not, that is for
+  // another test to say.
+  channel_.reset();
+  server_->process().Signal(SIGTERM);
+  server_->process().WaitForExit(Patience(kCallLimit));
+  ExpectNoSanitizerReport({"all that this test has to send"});
+}
+
+void ExerciseTest::ExpectNoSanitizerReport(std::vector<std::string> sent) {
+  if (FoundBySanitizer()) Fail(FAIL, std::move(sent), {});
+}
+
+std::optional<FoundReport> ExerciseTest::FoundBySanitizer() const {
+  if (Settings().sanitized_root.empty()) return std::nullopt;
+  return FindSanitizerReport(directory_.path(), Settings().sanitized_sources);
 }
 
 std::string ExerciseTest::Program(const std::string& name) {
@@ -191,6 +208,16 @@ Process::Options ExerciseTest::LearnerOptions() const {
   Process::Options options;
   options.directory = directory_.path();
   options.environment["TMPDIR"] = directory_.path();
+  if (Settings().echo) {
+    options.on_line = [](const std::string& line, bool /*is_stderr*/) {
+      std::cerr << line + "\n" << std::flush;
+    };
+  }
+  if (!Settings().sanitized_root.empty()) {
+    options.environment.merge(
+        SanitizerEnvironment(Settings().sanitized_root, directory_.path()));
+    return options;  // AddressSanitizer reserves more than any limit
+  }
 #ifndef WORKSHOP_SANITIZED
   options.memory_limit = kMemoryLimit;
 #endif
@@ -380,6 +407,7 @@ ClientRun ExerciseTest::EndOfClient(milliseconds limit) {
   if (!run.exit) client_->Kill();
   run.out = client_->Stdout();
   run.err = client_->Stderr();
+  ExpectNoSanitizerReport({run.sent});
   return run;
 }
 
@@ -397,6 +425,8 @@ void ExerciseTest::ExpectOf(const ClientRun& run, bool holds) {
       usual_cause_ = UsualCause(*run.exit, run.err);
     } else if (run.err.find("TODO") != std::string::npos) {
       usual_cause_ = kSkeletonCause;
+    } else if (usual_cause_.empty()) {
+      usual_cause_ = UsualCauseOfClient(run.err);
     }
     end = Describe(*run.exit) + " after " + Seconds(run.took);
   }
@@ -411,6 +441,16 @@ std::int64_t ExerciseTest::Random(std::int64_t low, std::int64_t high) {
 void ExerciseTest::Fail(Verdict verdict, std::vector<std::string> sent,
                         std::vector<std::string> came_back,
                         const grpc::Status* status) {
+  // What a sanitizer has found comes before all else: the rest follows from it.
+  const std::optional<FoundReport> found = FoundBySanitizer();
+  if (found) {
+    const std::string& where = found->report.where;
+    came_back.insert(
+        came_back.begin(),
+        fmt::format("{} found a mistake in your {}:\n{}",
+                    found->report.sanitizer, found->program,
+                    where.empty() ? "in code that it calls" : where));
+  }
   CurrentReport().set_verdict(verdict);
   Explanation& explanation = *CurrentReport().mutable_explanation();
   for (std::string& line : sent) explanation.add_sent(std::move(line));
@@ -438,6 +478,10 @@ void ExerciseTest::Fail(Verdict verdict, std::vector<std::string> sent,
   if (cause.empty() && status != nullptr) cause = UsualCause(*status);
   if (cause.empty()) cause = usual_cause_;
   explanation.set_usual_cause(cause);
+  if (found) {
+    explanation.set_usual_cause(found->report.cause);
+    explanation.set_output(found->report.excerpt);
+  }
 
   [] { FAIL() << "see the report"; }();
   throw ::testing::AssertionException(::testing::TestPartResult(

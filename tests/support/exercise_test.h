@@ -20,6 +20,7 @@
 
 #include "tests/support/conversation.h"
 #include "tests/support/process.h"
+#include "tests/support/sanitizer_report.h"
 #include "tests/support/server_process.h"
 #include "tests/support/suite.h"
 
@@ -51,7 +52,8 @@ class ExerciseTest : public ::testing::Test {
  protected:
   ExerciseTest();
 
-  // Checks that the server, if one was started, is still alive.
+  // Checks that the server, if one was started, is still alive; and that a
+  // sanitizer, if one was built into it, has found nothing.
   void TearDown() override;
 
   // --- What a learner is told if the test fails.
@@ -239,6 +241,10 @@ class ExerciseTest : public ::testing::Test {
   [[noreturn]] void FailCall(const std::string& sent,
                              const grpc::Status& status,
                              const google::protobuf::Message& response);
+  std::optional<FoundReport> FoundBySanitizer() const;
+  // Fails the test if a sanitizer has found something in a program of the
+  // learner's. `sent` is what has been done to it.
+  void ExpectNoSanitizerReport(std::vector<std::string> sent);
 
   TempDir directory_;
   std::mt19937_64 random_;

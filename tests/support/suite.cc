@@ -2,11 +2,13 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <google/protobuf/io/zero_copy_stream_impl.h>
 #include <google/protobuf/util/delimited_message_util.h>
 #include <gtest/gtest.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -143,7 +145,8 @@ class Supervisor {
     }
     close(ends[1]);
     const auto now = steady_clock::now();
-    running_.push_back({Name(test), pid, ends[0], "", now + kTestLimit, now});
+    running_.push_back({Name(test), pid, ends[0], "",
+                        now + settings.patience * kTestLimit, now});
     tests_[pid] = &test;
   }
 
@@ -198,7 +201,7 @@ class Supervisor {
       report.set_verdict(timed_out ? TIMEOUT : FAIL);
       report.mutable_explanation()->add_came_back(
           timed_out ? fmt::format("the test was not over after {} s",
-                                  kTestLimit.count())
+                                  settings.patience * kTestLimit.count())
                     : "the process that watched your program was killed");
       const std::chrono::duration<double> took =
           steady_clock::now() - test.start;
@@ -215,6 +218,32 @@ class Supervisor {
   std::map<pid_t, const ::testing::TestInfo*> tests_;
 };
 
+// Prints the last of the reports in a file.
+void PrintLast(int reports) {
+  lseek(reports, 0, SEEK_SET);
+  google::protobuf::io::FileInputStream in(reports);
+  TestReport report;
+  TestReport next;
+  bool clean_end = false;
+  while (google::protobuf::util::ParseDelimitedFromZeroCopyStream(&next, &in,
+                                                                  &clean_end)) {
+    report.Swap(&next);
+    next.Clear();
+  }
+  std::cout << workshop::grader::v1::Verdict_Name(report.verdict()) << "  "
+            << report.name() << "\n";
+  const workshop::grader::v1::Explanation& why = report.explanation();
+  for (const std::string& line : why.sent()) {
+    std::cout << "  sent       " << line << "\n";
+  }
+  if (!why.promised().empty()) {
+    std::cout << "  promised   " << why.promised() << "\n";
+  }
+  for (const std::string& line : why.came_back()) {
+    std::cout << "  came back  " << line << "\n";
+  }
+}
+
 int Main(int argc, char** argv) {
   std::vector<std::string> programs;
   int report = -1;
@@ -222,11 +251,27 @@ int Main(int argc, char** argv) {
       std::clamp<std::size_t>(2 * std::thread::hardware_concurrency(), 4, 16);
   CLI::App app("A graded suite. The grader runs it.");
   app.add_option("--program", programs, "NAME=PATH of a learner's program");
-  app.add_option("--report", report, "file descriptor for the reports")
-      ->required();
+  app.add_option("--report", report, "file descriptor for the reports");
   app.add_option("--seed", settings.seed, "where random inputs begin");
   app.add_option("--jobs", jobs, "how many tests run at a time");
+  bool list = false;
+  std::string only;
+  app.add_flag("--list", list, "print the tests' names and run none");
+  app.add_option("--only", only,
+                 "run this one alone, and print what came of it on stdout; "
+                 "what the programs print goes to stderr");
+  app.add_option("--patience", settings.patience,
+                 "how often longer than usual everything may take");
+  app.add_option("--sanitized-root", settings.sanitized_root,
+                 "the workshop's folder, for programs with a sanitizer");
+  app.add_option("--sanitized-sources", settings.sanitized_sources,
+                 "the folder of their sources in it");
   CLI11_PARSE(app, argc, argv);
+  if (!settings.sanitized_root.empty()) {
+    // Some kernels put programs where ThreadSanitizer wants its own memory.
+    personality(static_cast<unsigned>(personality(0xffffffff)) |
+                ADDR_NO_RANDOMIZE);
+  }
   for (const std::string& program : programs) {
     const std::size_t equals = program.find('=');
     settings.programs[program.substr(0, equals)] = program.substr(equals + 1);
@@ -248,19 +293,27 @@ int Main(int argc, char** argv) {
 
   int no_arguments = 1;
   ::testing::InitGoogleTest(&no_arguments, argv);
+  if (!only.empty()) {
+    settings.echo = true;
+    report = memfd_create("report", MFD_CLOEXEC);
+  }
   std::deque<const ::testing::TestInfo*> tests;
   const ::testing::UnitTest& all = *::testing::UnitTest::GetInstance();
   for (int i = 0; i < all.total_test_suite_count(); ++i) {
     const ::testing::TestSuite& suite = *all.GetTestSuite(i);
     for (int j = 0; j < suite.total_test_count(); ++j) {
-      tests.push_back(suite.GetTestInfo(j));
+      const ::testing::TestInfo& test = *suite.GetTestInfo(j);
+      if (list) std::cout << Name(test) << "\n";
+      if (only.empty() || only == Name(test)) tests.push_back(&test);
     }
   }
+  if (list) return 0;
   // First the list, without verdicts: what is then not reported is missing.
   for (const ::testing::TestInfo* test : tests) {
     SerializeDelimitedToFileDescriptor(NewReport(*test), report);
   }
   Supervisor(std::move(tests), jobs, report).Run();
+  if (!only.empty()) PrintLast(report);
   return 0;
 }
 
@@ -269,6 +322,7 @@ int Main(int argc, char** argv) {
 const SuiteSettings& Settings() { return settings; }
 
 milliseconds Patience(milliseconds limit) {
+  limit *= settings.patience;
   return too_slow->load() < 2 ? limit : limit / 5;
 }
 

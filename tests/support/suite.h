@@ -30,13 +30,22 @@ struct SuiteSettings {
   std::map<std::string, std::string> programs;
   // Where random inputs begin.
   std::uint64_t seed = 0;
+  // Whether somebody reads along what the programs print.
+  bool echo = false;
+  // How often longer than usual everything may take.
+  int patience = 1;
+  // With programs that a sanitizer was built into: the workshop's folder, and
+  // in it the one with their sources. Else both are empty.
+  std::string sanitized_root;
+  std::string sanitized_sources;
 };
 
 const SuiteSettings& Settings();
 
-// What a wait may take: `limit` the first two times that a program is too slow,
-// and a fifth of it once that has happened in this run of the suite, since a
-// program that never answers would otherwise cost its limit in every test.
+// What a wait may take: `limit`, times patience, the first two times that a
+// program is too slow, and a fifth of it once that has happened in this run of
+// the suite, since a program that never answers would otherwise cost its limit
+// in every test.
 std::chrono::milliseconds Patience(std::chrono::milliseconds limit);
 
 // Says that a wait took longer than Patience() allowed.

@@ -1,0 +1,180 @@
+#!/usr/bin/env python3
+"""Debugs exercise 01's untouched server in a terminal, by `make debug`."""
+
+import os
+import pathlib
+import pty
+import re
+import select
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+LIMIT_SECONDS = 120
+SERVER = ROOT / "exercises/01_calculator/server.cc"
+
+
+def line_of(text):
+    """The number of the line of the server with this text in it."""
+    lines = SERVER.read_text().splitlines()
+    return next(i for i, line in enumerate(lines, 1) if text in line)
+
+
+class Terminal:
+    """A command that runs in a terminal of its own."""
+
+    def __init__(self, arguments, temporary):
+        self.output = ""
+        self.read_to = 0
+        self.pid, self.terminal = pty.fork()
+        if self.pid == 0:
+            os.chdir(ROOT)
+            environment = {
+                name: value for name, value in os.environ.items()
+                if name not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")}
+            environment.update(TERM="dumb", TMPDIR=temporary)
+            os.execvpe("make", ["make", "debug", *arguments], environment)
+
+    def await_text(self, text, nudge=None):
+        """Reads on until `text` has come, sending `nudge` meanwhile."""
+        deadline = time.monotonic() + LIMIT_SECONDS
+        while text not in self.output[self.read_to:]:
+            if time.monotonic() > deadline:
+                raise AssertionError(f"no {text!r} in:\n{self.output}")
+            ready, _, _ = select.select([self.terminal], [], [], 0.5)
+            if ready:
+                try:
+                    read = os.read(self.terminal, 65536)
+                except OSError:  # the other side has closed it
+                    raise AssertionError(
+                        f"the end, and no {text!r} in:\n{self.output}")
+                self.output += read.decode().replace("\r", "")
+            elif nudge:
+                os.write(self.terminal, nudge)
+        self.read_to = self.output.index(text, self.read_to) + len(text)
+
+    def type(self, line):
+        self.await_text("(gdb) ")
+        os.write(self.terminal, line.encode() + b"\n")
+
+    def exit_status(self):
+        """Reads all the rest and returns how the command ended."""
+        deadline = time.monotonic() + LIMIT_SECONDS
+        while time.monotonic() < deadline:
+            if select.select([self.terminal], [], [], 1)[0]:
+                try:
+                    read = os.read(self.terminal, 65536)
+                except OSError:
+                    break
+                self.output += read.decode().replace("\r", "")
+        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+
+    def close(self):
+        try:
+            os.kill(self.pid, signal.SIGKILL)
+            os.waitpid(self.pid, 0)
+        except (ChildProcessError, ProcessLookupError):
+            pass
+        os.close(self.terminal)
+
+
+class DebugTest(unittest.TestCase):
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.temporary = folder.name
+
+    def debug(self, *arguments):
+        terminal = Terminal(arguments, self.temporary)
+        self.addCleanup(terminal.close)
+        return terminal
+
+    def expect_nothing_left(self):
+        """No folder, and no process that names one."""
+        self.assertEqual(os.listdir(self.temporary), [])
+        for cmdline in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
+            try:
+                command = cmdline.read_bytes()
+            except OSError:
+                continue
+            self.assertNotIn(self.temporary.encode(), command)
+
+    def test_stops_where_it_is_told_and_tells_what_came_of_it(self):
+        line = line_of('"TODO 7: Divide"')
+        gdb = self.debug("E=01", "T=RejectsADivisionByZero")
+        gdb.await_text("waits for it without limits")
+        gdb.type(f"break server.cc:{line}")
+        gdb.type("run")
+        gdb.await_text("hit Breakpoint")
+        gdb.await_text("CalculatorService::Divide")
+        gdb.type("next")
+        gdb.type("continue")
+        gdb.await_text("Program terminated with signal SIGKILL")
+        gdb.type("quit")
+        self.assertEqual(gdb.exit_status(), 0)
+        self.assertIn("FAIL  Task2_Errors.RejectsADivisionByZero", gdb.output)
+        self.assertIn('came back  UNIMPLEMENTED: "TODO 7: Divide"', gdb.output)
+        self.expect_nothing_left()
+
+    def test_stops_by_ctrl_c_and_quits_in_the_middle(self):
+        gdb = self.debug("E=1", "T=Task1_Arithmetic.AddsTwoNumbers", "P=server")
+        gdb.type("start")
+        gdb.await_text("main (argc=")
+        gdb.type("call (int)pause()")
+        gdb.await_text("received signal SIGINT", nudge=b"\x03")
+        gdb.type("quit")
+        # make has seen the Ctrl-C too, has waited, and says so at last.
+        self.assertEqual(gdb.exit_status(), -signal.SIGINT)
+        self.assertIn("The debugger is gone, and so are", gdb.output)
+        self.expect_nothing_left()
+
+    def test_debugs_the_client_where_the_test_runs_it(self):
+        gdb = self.debug("E=01", "T=Prints the result")
+        gdb.await_text("client is about to start")
+        gdb.type("break main")
+        gdb.type("run")
+        gdb.await_text("Breakpoint")
+        gdb.await_text("01_calculator/client.cc")
+        gdb.type("continue")
+        gdb.await_text("exited with code 01")
+        gdb.type("quit")
+        self.assertEqual(gdb.exit_status(), 0)
+        self.assertIn("FAIL  Task3_Client.PrintsTheResult", gdb.output)
+
+    def test_lets_an_editor_attach(self):
+        waiting = self.debug("E=01_calculator", "T=AddsTwoNumbers",
+                             "EDITOR_ATTACHES=1")
+        waiting.await_text("Waiting for the debugger: process ")
+        gdb = subprocess.run(
+            ["gdb", "-q", "-batch", "-x", ROOT / "build/debug/attach.gdb",
+             "-ex", f"break server.cc:{line_of('TODO 1: Add')}",
+             "-ex", "continue", "-ex", "continue"],
+            text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL, timeout=LIMIT_SECONDS, check=False)
+        self.assertRegex(gdb.stdout, r"hit Breakpoint \d+, .*::Add")
+        self.assertEqual(waiting.exit_status(), 0)
+        self.assertIn("FAIL  Task1_Arithmetic.AddsTwoNumbers", waiting.output)
+        self.expect_nothing_left()
+
+    def test_names_what_there_is(self):
+        for arguments, told in (
+                (["E=01"], r"Which test shall run\? There are:\n  T=AddsTwo"),
+                (["E=01", "T=Adds.*"], r'There is no test "Adds\.\*"\. Which'),
+                (["T=AddsTwoNumbers"], r"Which exercise\? There are:\n  E=01"),
+                (["E=99", "T=A"], r'There is no exercise "99"\.'),
+                (["E=01", "T=A", "P=x"], r"P=x is none .*: server client")):
+            done = subprocess.run(
+                [ROOT / ".make/debug"], text=True, stderr=subprocess.PIPE,
+                env={**os.environ, **dict(a.split("=") for a in arguments)},
+                timeout=LIMIT_SECONDS, check=False)
+            self.assertEqual(done.returncode, 2, arguments)
+            self.assertTrue(re.search(told, done.stderr), done.stderr)
+
+
+if __name__ == "__main__":
+    sys.exit(unittest.main(verbosity=2))
