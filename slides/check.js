@@ -209,7 +209,7 @@ async function check(folder, pictures) {
         const opened = new Promise((resolve) => page.once('popup', resolve));
         await page.keyboard.press('p');
         const presenter = await Promise.race([opened, new Promise((resolve) => {
-          setTimeout(resolve, PATIENCE_MS, null);
+          setTimeout(resolve, PATIENCE_MS, null).unref();
         })]);
         const notes = presenter && await presenter.waitForFunction(() =>
           document.querySelector('.bespoke-marp-note.active')?.textContent,
