@@ -22,6 +22,7 @@ async function withBrowser(work) {
   const browser = await puppeteer.launch({
     executablePath: executable(),
     userDataDir: profile,
+    timeout: 120000,
     // It loads only what we have written, so that it needs no sandbox; as root
     // and in containers it could have none.
     args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',

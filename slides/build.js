@@ -133,6 +133,7 @@ async function build(decks, output) {
   const theme = path.join(decks, 'theme.css');
   write(theme, fs.readFileSync(path.join(__dirname, 'theme.css'), 'utf8') +
     fonts);
+  const config = path.join(__dirname, 'marp.config.js');
   fs.mkdirSync(output, { recursive: true });
   const names = fs.readdirSync(decks).filter((name) => /^\d.*\.md$/.test(name))
     .map((name) => path.parse(name).name);
@@ -154,9 +155,9 @@ async function build(decks, output) {
       write(whole, text + source.slice(end));
 
       const html = path.join(output, `${name}.html`);
-      if (!isNewer(html, whole) || !isNewer(html, theme)) {
-        const status = await marpCli([whole, '--output', html, '--html',
-          '--no-config-file', '--theme-set', theme, '--quiet']);
+      if (![whole, theme, config].every((file) => isNewer(html, file))) {
+        const status = await marpCli([whole, '--output', html,
+          '--config-file', config, '--theme-set', theme, '--quiet']);
         if (status !== 0) throw new Error(`Marp has failed on ${name}.md`);
       }
       const pdf = path.join(output, `${name}.pdf`);

@@ -15,6 +15,7 @@ const HEIGHT = 720;
 const SMALLEST_TEXT = 18;
 const LEAST_CONTRAST = 4.5;
 const MARGIN = 12;
+const PATIENCE_MS = 60000;  // with a busy machine
 
 // Runs in the page: what is wrong with the slide that is shown.
 function inspect(section, limits) {
@@ -150,9 +151,9 @@ async function check(folder, pictures) {
         problems.push(`${where}: ${error.message}`);
       });
       page.on('request', (request) => {
-        // A deck is whole in one file.
+        // A deck is whole in one file. The browser wants an icon by itself.
         if (!request.isNavigationRequest() &&
-            !/^(data|blob):/.test(request.url())) {
+            !/^(data|blob):|\/favicon\.ico$/.test(request.url())) {
           problems.push(`${where}: loads ${request.url()}`);
         }
       });
@@ -187,7 +188,7 @@ async function check(folder, pictures) {
           (selector, n) => document.querySelectorAll(selector).length === 1 &&
             document.querySelector(selector) ===
               document.querySelectorAll('svg[data-marpit-svg]')[n - 1],
-          { timeout: 10000 }, active, number);
+          { timeout: PATIENCE_MS }, active, number);
         const section = await page.$(`${active} section`);
         const found = await section.evaluate(inspect, {
           width: WIDTH, height: HEIGHT, margin: MARGIN, text: SMALLEST_TEXT,
@@ -208,11 +209,11 @@ async function check(folder, pictures) {
         const opened = new Promise((resolve) => page.once('popup', resolve));
         await page.keyboard.press('p');
         const presenter = await Promise.race([opened, new Promise((resolve) => {
-          setTimeout(resolve, 10000, null);
+          setTimeout(resolve, PATIENCE_MS, null).unref();
         })]);
         const notes = presenter && await presenter.waitForFunction(() =>
           document.querySelector('.bespoke-marp-note.active')?.textContent,
-        { timeout: 10000 }).then((text) => text.jsonValue(), () => '');
+        { timeout: PATIENCE_MS }).then((text) => text.jsonValue(), () => '');
         if (!notes || !notes.includes('Say:')) {
           problems.push(`${name}: the presenter's view shows no notes`);
         }

@@ -56,7 +56,7 @@ class UserManagementService final : public v1::UserManagement::Service {
                           const v1::CreateUserRequest* request,
                           v1::CreateUserResponse* response) override {
     return Run(*context, Role::kWriter, [&]() -> grpc::Status {
-      // TODO 11: refuse a name or an email that is none (task 3).
+      // TODO 11: refuse a name or an email that is not valid (task 3).
       const UserRecord user = users_.Create(request->name(), request->email());
       // TODO 12: answer with all of the user, not only with the id (task 2).
       response->mutable_user()->set_id(user.id);

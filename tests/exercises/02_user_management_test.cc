@@ -151,7 +151,7 @@ class UsersTest : public ExerciseTest {
           "The answer does not hold what the repository has returned: TODO 8 "
           "and 12. The tests of task 2 say more.");
       Fail(grader::v1::FAIL, {created.sent},
-           {"OK, " + created.response.ShortDebugString()});
+           {"OK, " + TextOf(created.response)});
     }
     ExpectOf(created, whole);
     return user;

@@ -13,6 +13,7 @@
 #include <optional>
 #include <sstream>
 #include <string_view>
+#include <system_error>
 #include <utility>
 
 #include "tests/grader/file_lock.h"
@@ -137,6 +138,18 @@ void ThrowIfMachineFailed(const std::string& output) {
       throw CannotGrade(std::string(reason));
     }
   }
+}
+
+// The libraries that a suite loads while it runs.
+std::vector<fs::path> LibrariesOf(const fs::path& suite_folder) {
+  std::vector<fs::path> libraries;
+  std::error_code error;
+  for (fs::recursive_directory_iterator entry(suite_folder, error), end;
+       !error && entry != end; entry.increment(error)) {
+    if (entry->path().extension() == ".so") libraries.push_back(entry->path());
+  }
+  std::sort(libraries.begin(), libraries.end());
+  return libraries;
 }
 
 // What the suite must know of programs that a sanitizer was built into.
@@ -313,8 +326,10 @@ Grade GradeExercise(const Workshop& workshop, const CourseExercise& exercise,
   if (!started) return GradeOf(exercise, {});
 
   std::map<std::string, fs::path> programs;
-  std::vector<fs::path> decisive = {workshop.build / suite,
-                                    exercise.directory / "exercise.textproto"};
+  std::vector<fs::path> decisive =
+      LibrariesOf(workshop.build / "tests/exercises" / exercise.name);
+  decisive.push_back(workshop.build / suite);
+  decisive.push_back(exercise.directory / "exercise.textproto");
   for (const std::string& program : built) {
     programs[program] = workshop.build / target(program);
     decisive.push_back(programs[program]);

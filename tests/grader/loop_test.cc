@@ -138,6 +138,11 @@ TEST_F(LoopTest, GradesAgainWhenTheSuiteOrTheManifestHasChanged) {
   EXPECT_EQ(Make({"check"}), 0);
   EXPECT_THAT(out_, HasSubstr("unchanged"));
 
+  // A library that the suite loads.
+  WriteFile(toy_.Path("build/tests/exercises/01_toy/broken/lib.so"), "new");
+  EXPECT_EQ(Make({"check"}), 0);
+  EXPECT_THAT(out_, Not(HasSubstr("unchanged")));
+
   // Another suite: a copy of the same with something behind its end.
   const fs::path suite = toy_.Path("build/tests/exercises/01_toy_test");
   const fs::path real = fs::canonical(suite);
@@ -154,6 +159,17 @@ TEST_F(LoopTest, RemembersWhatDidNotBuild) {
     EXPECT_EQ(Make({"check"}), 1);
     EXPECT_THAT(out_, AllOf(HasSubstr("BUILD_FAIL"),
                             HasSubstr("error: no shell reads this")));
+  }
+  EXPECT_THAT(out_, HasSubstr("unchanged"));
+}
+
+TEST_F(LoopTest, RemembersWhatIsNotText) {
+  toy_.Save("printf '\\377\\n'; printf '\\377\\n' >&2; exit 1\n");
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(Make({"check"}), 1);
+    EXPECT_EQ(err_, "");
+    EXPECT_THAT(out_, AllOf(HasSubstr("FAIL  01_toy, task 1: Prints one"),
+                            HasSubstr("exited with status 1")));
   }
   EXPECT_THAT(out_, HasSubstr("unchanged"));
 }
