@@ -16,17 +16,16 @@ workshop_tool_test(debug 600)
 workshop_tool_test(new_exercise 1800)
 workshop_tool_test(own_branch 300)
 
-# An editor shows no error in what a learner opens.
+# An editor shows no error in what a learner begins with.
 if(PROJECT_BINARY_DIR STREQUAL "${PROJECT_SOURCE_DIR}/build")
-  get_property(lessons GLOBAL PROPERTY WORKSHOP_LESSONS)
   get_property(exercises GLOBAL PROPERTY WORKSHOP_EXERCISES)
-  list(TRANSFORM lessons PREPEND lessons/)
-  list(TRANSFORM exercises PREPEND exercises/)
-  foreach(folder ${lessons} ${exercises})
-    add_test(NAME clangd/${folder}
-             COMMAND /usr/bin/python3 -B
-                     ${PROJECT_SOURCE_DIR}/tests/tools/clangd_test.py ${folder})
-    set_tests_properties(clangd/${folder} PROPERTIES SKIP_RETURN_CODE 77
-                                                     TIMEOUT 900)
+  foreach(exercise ${exercises})
+    add_test(
+      NAME clangd/${exercise}
+      COMMAND
+        /usr/bin/python3 -B ${PROJECT_SOURCE_DIR}/tests/tools/clangd_test.py
+        ${PROJECT_SOURCE_DIR}/exercises/${exercise})
+    set_tests_properties(clangd/${exercise} PROPERTIES SKIP_RETURN_CODE 77
+                                                       TIMEOUT 900)
   endforeach()
 endif()

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """clangd_test.py FOLDER: an editor shows no error in its untouched sources.
 
-FOLDER is an exercise's or a lesson's. What clangd finds in a file, it says on
-stderr; `clangd --check` ends with 1 if that includes errors.
+What clangd finds in a file, it says on stderr; `clangd --check` ends with 1 if
+that includes errors.
 """
 
 import os
