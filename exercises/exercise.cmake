@@ -15,10 +15,12 @@ function(workshop_programs target source_dir binary_dir)
     list(PREPEND arg_LIBRARIES ${target}_proto)
   endif()
   foreach(program ${arg_UNPARSED_ARGUMENTS})
-    # Not looked for before it is built: a learner's file may be missing, and
-    # the grader says so, after all others are built.
-    set_source_files_properties(${source_dir}/${program}.cc PROPERTIES GENERATED
-                                                                       ON)
+    if(NOT EXISTS ${source_dir}/${program}.cc)
+      # A learner's file that is gone keeps nothing else from being built; the
+      # grader says that it is.
+      set_source_files_properties(${source_dir}/${program}.cc
+                                  PROPERTIES GENERATED ON)
+    endif()
     add_executable(${target}_${program} ${source_dir}/${program}.cc)
     set_target_properties(
       ${target}_${program} PROPERTIES OUTPUT_NAME ${program}
