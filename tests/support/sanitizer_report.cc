@@ -233,8 +233,11 @@ std::map<std::string, std::string> SanitizerEnvironment(
                              "/\":stack_trace_format=\"" + std::string(kFrame) +
                              "%S in %f\":";
   return {
-      {"ASAN_OPTIONS",
-       common + "detect_stack_use_after_return=1:hard_rss_limit_mb=2048"},
+      // A sixteenth of the usual quarantine for what has been freed: suites
+      // measure whether memory stays flat.
+      {"ASAN_OPTIONS", common +
+                           "detect_stack_use_after_return=1"
+                           ":hard_rss_limit_mb=2048:quarantine_size_mb=16"},
       {"UBSAN_OPTIONS", common + "print_stacktrace=1"},
       // It goes on after a report, and does not even mention it in its exit
       // status: not every report counts. A signal is then left to be named for
