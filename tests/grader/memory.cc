@@ -80,9 +80,9 @@ int HintsShown(const v1::Progress& progress) {
 
 Grade RememberedGrade(const CourseExercise& exercise,
                       const v1::Progress& progress) {
-  Grade grade = GradeOf(exercise, progress.run());
-  grade.started = !IsUntouched(exercise, exercise.directory);
-  if (!grade.started) grade = GradeOf(exercise, {});
+  const bool started = !IsUntouched(exercise, exercise.directory);
+  Grade grade = GradeOf(exercise, started ? progress.run() : v1::Run());
+  grade.started = started;
   grade.remembered = true;
   grade.hints_shown = HintsShown(progress);
   return grade;
