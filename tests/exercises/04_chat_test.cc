@@ -378,6 +378,11 @@ class Task2_ComingAndGoing : public ServerTest {
       "Its own `left` is for the member too: tell the room before the member "
       "is removed from it, and let all that waits be written before the call "
       "ends.";
+  static constexpr char kCallEnds[] =
+      "The room has been told, but the call goes on: its handler waits for "
+      "what does not come (a thread that nobody tells to stop, a lock that "
+      "stays locked), or a member that is gone is still in the room, and its "
+      "memory is used.";
 
   // Two members of a room; both have heard all.
   void TwoMembers() {
@@ -413,11 +418,14 @@ TEST_F(Task2_ComingAndGoing, TellsTheRoomWhoComesAndGoes) {
   ExpectHears(*anna_, 3, ben_->who() + " left");
   Usually(kOwnLeft);
   ExpectHears(*ben_, 3, ben_->who() + " left");
+  Usually(kCallEnds);
   ExpectEnd(*ben_, {StatusCode::OK});
   if (ben_->Wait({}))
     FailConversation(*ben_, "something came after its own `left`");
   HalfClose(*anna_);
+  Usually(kOwnLeft);
   ExpectHears(*anna_, 4, anna_->who() + " left");
+  Usually(kCallEnds);
   ExpectEnd(*anna_, {StatusCode::OK});
 }
 
