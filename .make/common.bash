@@ -43,14 +43,15 @@ writable_build_folder() {
     "(chmod -R u+w build), or use a copy of the workshop that is yours."
 }
 
-# Runs the grader in place of this script, built first if need be: with the
-# given arguments, and for the exercise E if that is set. An empty E is a
-# mistake that the grader explains, and not all exercises.
-grader() {
+# become PROGRAM ARGUMENT...: runs the grader or the coach in place of this
+# script, built first if need be: with the arguments, and for the exercise E if
+# that is set. An empty E is a mistake that the program explains, and not all
+# exercises.
+become() {
   .make/setup
-  .make/build dev grader
-  local arguments=("$@" --root . --build build)
-  if [[ -v E ]]; then arguments+=(--exercise "$E"); fi
-  if [[ -n ${SEED-} ]]; then arguments+=(--seed "$SEED"); fi
-  exec build/tests/grader/grader "${arguments[@]}"
+  .make/build dev "$1"
+  local command=("build/tests/grader/$1" "${@:2}" --root . --build build)
+  if [[ -v E ]]; then command+=(--exercise "$E"); fi
+  if [[ -n ${SEED-} ]]; then command+=(--seed "$SEED"); fi
+  exec "${command[@]}"
 }

@@ -79,6 +79,7 @@ function(workshop_exercise name)
                             ${PROJECT_BINARY_DIR}/tests/exercises)
   target_link_libraries(${name}_test PRIVATE ${arg_CONTRACTS} workshop_suite
                                              ${arg_SUITE_LIBRARIES})
+  target_compile_options(${name}_test PRIVATE ${workshop_own_debug_info})
   target_precompile_headers(${name}_test REUSE_FROM workshop_contracts)
   if(EXISTS ${PROJECT_SOURCE_DIR}/tests/exercises/${name}/CMakeLists.txt)
     add_subdirectory(tests/exercises/${name})

@@ -251,7 +251,7 @@ class ExerciseTest : public ::testing::Test {
   std::string promise_;
   std::string read_;
   std::string usual_cause_;
-  std::map<grpc::StatusCode, std::string> cause_by_code_;
+  std::map<int, std::string> cause_by_code_;
   std::map<int, std::string> cause_by_signal_;
   std::vector<std::string> did_;
   std::unique_ptr<ServerProcess> server_;
