@@ -204,7 +204,7 @@ int Grade::score() const {
 
 std::vector<v1::TestReport> RunSuite(
     const fs::path& suite, const std::map<std::string, fs::path>& programs,
-    std::uint64_t seed, const Progress& progress,
+    std::uint64_t seed, const OnReport& on_report,
     const std::vector<std::string>& more_arguments) {
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) != 0)
@@ -228,13 +228,13 @@ std::vector<v1::TestReport> RunSuite(
   // reports in the order in which the tests end. Each test has its own time
   // limit in the suite, so that the end of the pipe comes in bounded time.
   std::vector<v1::TestReport> tests;
-  std::size_t done = 0;
+  bool enough = false;
   google::protobuf::io::FileInputStream in(ends[0]);
   in.SetCloseOnDelete(true);
   v1::TestReport report;
   bool clean_end = false;
-  while (google::protobuf::util::ParseDelimitedFromZeroCopyStream(&report, &in,
-                                                                  &clean_end)) {
+  while (!enough && google::protobuf::util::ParseDelimitedFromZeroCopyStream(
+                        &report, &in, &clean_end)) {
     const auto known = std::find_if(
         tests.begin(), tests.end(),
         [&](const auto& test) { return test.name() == report.name(); });
@@ -242,10 +242,11 @@ std::vector<v1::TestReport> RunSuite(
       tests.push_back(report);
     } else {
       *known = report;
-      progress(fmt::format("running test {} of {}", ++done, tests.size()));
+      enough = on_report(tests);
     }
     report.Clear();
   }
+  if (enough) return tests;
   process.WaitForExit(kEndLimit);
   if (tests.empty()) {
     throw CannotGrade("The suite " + suite.string() + " does not run:\n" +
@@ -345,8 +346,16 @@ Grade GradeExercise(const Workshop& workshop, const CourseExercise& exercise,
     return grade;
   }
   const auto start = steady_clock::now();
+  const auto show_progress = [&](const std::vector<v1::TestReport>& tests) {
+    const auto done =
+        std::count_if(tests.begin(), tests.end(), [](const auto& test) {
+          return test.verdict() != v1::VERDICT_UNSPECIFIED;
+        });
+    progress(fmt::format("running test {} of {}", done, tests.size()));
+    return false;
+  };
   const std::vector<v1::TestReport> tests =
-      RunSuite(workshop.build / suite, programs, seed, progress,
+      RunSuite(workshop.build / suite, programs, seed, show_progress,
                SuiteArguments(workshop, submission));
   run.set_suite_seconds(SecondsSince(start));
   *run.mutable_time() = google::protobuf::util::TimeUtil::GetCurrentTime();
