@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
-"""Debugs exercise 01's untouched server in a terminal, by `make debug`."""
+"""Debugs the exercises' programs in a terminal, by `make debug`: exercise 01's
+untouched server, and solutions, since a test that is held up must still pass.
+"""
 
 import os
 import pathlib
@@ -18,9 +20,11 @@ LIMIT_SECONDS = 120
 SERVER = ROOT / "exercises/01_calculator/server.cc"
 
 
-def line_of(text):
-    """The number of the line of the server with this text in it."""
-    lines = SERVER.read_text().splitlines()
+def line_of(text, source=SERVER):
+    """The number of the line of the server, or other source, with this text in
+    it.
+    """
+    lines = source.read_text().splitlines()
     return next(i for i, line in enumerate(lines, 1) if text in line)
 
 
@@ -153,6 +157,54 @@ class DebugTest(unittest.TestCase):
         gdb.type("quit")
         self.assertEqual(gdb.exit_status(), 0)
         self.assertIn("FAIL  Task3_Client.PrintsTheResult", gdb.output)
+
+    def hold(self, exercise, test, source, text):
+        """Debugs the solution, and stops it at the line of `source` with `text`
+        in it.
+        """
+        gdb = self.debug(f"E={exercise}", f"T={test}",
+                         f"SUBMISSION=solutions/{exercise}")
+        gdb.type(f"break {source.name}:{line_of(text, source)}")
+        gdb.type("run")
+        gdb.await_text("hit Breakpoint")
+        return gdb
+
+    def test_waits_for_longer_than_usual(self):
+        solutions = ROOT / "solutions"
+        held = [
+            # Its own limit in this test is a second.
+            self.hold("01_calculator", "ReportsAServerThatIsNotThere",
+                      solutions / "01_calculator/client.cc",
+                      "grpc::Status status;"),
+            # A call, an event, and the end of a server have 5 seconds.
+            self.hold("02_user_management", "CreatesAUserAndFindsItAgain",
+                      solutions / "02_user_management/server.cc",
+                      "grpc::Status CreateUser("),
+            self.hold("03_file_upload", "LeavesNothingOfACancelledUpload",
+                      ROOT / "lessons/common/program.h", "->Shutdown("),
+            self.hold("04_chat", "TellsAMemberThatItHasJoined",
+                      solutions / "04_chat/server.cc", "join = request.join()"),
+        ]
+        time.sleep(6)
+        for gdb in held:
+            gdb.type("delete")
+            gdb.type("continue")
+            gdb.type("quit")
+            self.assertEqual(gdb.exit_status(), 0)
+            self.assertIn("\nPASS  Task", gdb.output)
+
+    def test_debugs_every_run_of_the_learners_own_tests(self):
+        gdb = self.debug("E=05", "T=AcceptsEveryCorrectService")
+        gdb.type("run")
+        gdb.await_text("FAILED TEST")
+        gdb.type("quit")
+        gdb.await_text("is about to start once more")
+        gdb.type("start")
+        gdb.await_text("main ()")
+        gdb.type("quit")
+        self.assertEqual(gdb.exit_status(), 0)
+        self.assertIn("The debugger is gone, and so are", gdb.output)
+        self.expect_nothing_left()
 
     def test_lets_an_editor_attach(self):
         waiting = self.debug("E=01_calculator", "T=AddsTwoNumbers",
