@@ -34,6 +34,26 @@ quietly() {
   wait $!
 }
 
+# named KIND VARIABLE: prints the name of the lesson or exercise that VARIABLE
+# holds: "1" and "01" both mean 01_unary, as does its whole name. If there is no
+# such one, says which there are, and ends with 2.
+named() {
+  local kind=$1 wanted=${!2-} readme name known=
+  for readme in "$kind"s/*/README.md; do
+    name=${readme#*/}
+    name=${name%/*}
+    case $name in
+      "$wanted" | "$wanted"_* | "0$wanted"_*)
+        echo "$name"
+        return
+        ;;
+    esac
+    known+=$'\n'"  $2=${name%%_*}  $name"
+  done
+  if [[ -z $wanted ]]; then fail "Which $kind? There are:$known"; fi
+  fail "There is no $kind \"$wanted\". There are:$known"
+}
+
 # Makes sure that there is a build folder that can be written to.
 writable_build_folder() {
   if [[ -d build ]] || mkdir build 2>/dev/null; then

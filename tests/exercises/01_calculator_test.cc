@@ -475,9 +475,10 @@ TEST_F(Task3_Client, ReportsAServerThatIsNotThere) {
   Promises(
       "Without a server the client says UNAVAILABLE on stderr and exits with "
       "1.");
-  const ClientRun run = RunClient(
-      {"--address", "unix:no_server.sock", "--timeout", "1", "add", "1", "2"},
-      "nobody listens there");
+  const std::string timeout = std::to_string(Settings().patience);
+  const ClientRun run = RunClient({"--address", "unix:no_server.sock",
+                                   "--timeout", timeout, "add", "1", "2"},
+                                  "nobody listens there");
   ExpectReported(run, StatusCode::UNAVAILABLE,
                  "The client waits for a server that will not come: "
                  "set_wait_for_ready(true), or WaitForConnected().");

@@ -4,7 +4,6 @@
 #include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
 #include <openssl/evp.h>
-#include <signal.h>
 
 #include <algorithm>
 #include <cctype>
@@ -587,8 +586,7 @@ TEST_F(Task1_Upload, CleansUpAfterItWasKilled) {
   // More than windows and buffers hold, so that the server is at work on it.
   const std::string chunk = Bytes(64 * kKiB);
   for (int i = 0; i < 64; ++i) upload.Send(Chunk(chunk));
-  server().process().Signal(SIGKILL);
-  server().process().WaitForExit(kCallLimit);
+  server().process().Kill();
   const std::string sent = upload.End(false).sent;
   Start();
   ExpectFolder(sent + "\n$ kill -KILL SERVER, and a new one is started");

@@ -78,10 +78,10 @@ bool IsNoise(std::string_view line) {
   return is_count || is_command;
 }
 
-// What a compiler or linker said, from its first error on, with paths relative
-// to the workshop.
+// What a compiler or linker said of a submission, from its first error on, with
+// paths relative to the workshop.
 std::string CompilerOutput(const std::string& ninja_output,
-                           const fs::path& root) {
+                           const fs::path& root, const fs::path& submission) {
   const std::string prefix = root.string() + "/";
   std::string text;
   std::istringstream lines(ninja_output);
@@ -90,6 +90,10 @@ std::string CompilerOutput(const std::string& ninja_output,
     for (auto at = line.find(prefix); at != std::string::npos;
          at = line.find(prefix)) {
       line.erase(at, prefix.size());
+    }
+    // protoc calls a contract of the learner's by its name alone.
+    if (line.find(".proto:") < line.find('/')) {
+      line.insert(0, submission.lexically_relative(root).string() + "/");
     }
     text += line + "\n";
   }
@@ -307,8 +311,9 @@ Grade GradeExercise(const Workshop& workshop, const CourseExercise& exercise,
     const NinjaRun suite_run = Ninja(workshop.build, {suite}, progress);
     ThrowIfMachineFailed(suite_run.output);
     if (!suite_run.ok) {
-      throw CannotGrade("The suite " + suite + " does not build:\n" +
-                        CompilerOutput(suite_run.output, workshop.root));
+      throw CannotGrade(
+          "The suite " + suite + " does not build:\n" +
+          CompilerOutput(suite_run.output, workshop.root, submission));
     }
     built.clear();
     for (const std::string& program : to_build) {
@@ -317,8 +322,8 @@ Grade GradeExercise(const Workshop& workshop, const CourseExercise& exercise,
       if (run.ok) {
         built.push_back(program);
       } else {
-        failures.push_back(
-            Failure(program, CompilerOutput(run.output, workshop.root)));
+        failures.push_back(Failure(
+            program, CompilerOutput(run.output, workshop.root, submission)));
       }
     }
   }

@@ -60,6 +60,7 @@ std::string WithoutEvents(const fs::path& folder) {
       {0x00c36400, "Ceph"},   {0x5346414f, "AFS"},
       {0x73757245, "Coda"},   {0x0bd00bd0, "Lustre"},
       {0x01161970, "GFS2"},   {0x47504653, "GPFS"},
+      {0x7c7c6673, "prl_fs"},
   };
   const auto type = kRemote.find(static_cast<std::uint32_t>(info.f_type));
   if (type == kRemote.end()) return "";

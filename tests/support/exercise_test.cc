@@ -9,6 +9,7 @@
 #include <grpc/grpc.h>
 #include <signal.h>
 
+#include <algorithm>
 #include <cctype>
 #include <filesystem>
 #include <functional>
@@ -35,6 +36,11 @@ using workshop::grader::v1::Verdict;
 // The last lines of what a program printed that a learner is shown.
 constexpr std::size_t kOutputLines = 8;
 constexpr std::size_t kOutputBytes = 2000;
+
+// The flag by which a client is told how long it may wait, and the longest that
+// it takes, in seconds.
+constexpr char kTimeout[] = "--timeout";
+constexpr char kLongestTimeout[] = "86400";
 
 // What a server that broke the connection may still need to end.
 constexpr milliseconds kDyingLimit{1000};
@@ -256,8 +262,8 @@ void ExerciseTest::StartServer(std::vector<std::string> flags) {
 }
 
 void ExerciseTest::ExpectServerStops() {
-  // Not Patience(): the grace that a server gives its calls is no slowness.
-  const milliseconds limit = kCallLimit;
+  // Never less: the grace that a server gives its calls is no slowness.
+  const milliseconds limit = Settings().patience * kCallLimit;
   // A channel that nobody polls does not notice that the server says goodbye,
   // and the server would wait for it.
   channel_.reset();
@@ -390,6 +396,10 @@ void ExerciseTest::StartClient(std::vector<std::string> arguments,
 void ExerciseTest::StartClient(std::vector<std::string> arguments,
                                const std::string& scene,
                                Process::Options options) {
+  if (Settings().patience > 1 && std::find(arguments.begin(), arguments.end(),
+                                           kTimeout) == arguments.end()) {
+    arguments.insert(arguments.begin(), {kTimeout, kLongestTimeout});
+  }
   client_sent_ = "$ client";
   for (const std::string& argument : arguments) client_sent_ += " " + argument;
   if (!scene.empty()) client_sent_ += "\n" + scene;

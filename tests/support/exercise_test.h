@@ -179,7 +179,8 @@ class ExerciseTest : public ::testing::Test {
   // --- The learner's client.
 
   // Runs the client with `arguments`, for at most `limit`. `scene` says what it
-  // will meet: "the server answers NOT_FOUND".
+  // will meet: "the server answers NOT_FOUND". If all may take longer than
+  // usual, so may the client, by its --timeout; unless `arguments` give one.
   ClientRun RunClient(std::vector<std::string> arguments,
                       const std::string& scene,
                       std::chrono::milliseconds limit = kCallLimit);
