@@ -82,7 +82,7 @@ class Member : public Conversation<TalkRequest, TalkResponse> {
       : Conversation(
             name,
             [&](grpc::ClientContext* context) { return stub->Talk(context); },
-            kLimit) {}
+            Settings().patience * kLimit) {}
 };
 
 // Talks in rooms of a fresh server of the learner's.

@@ -257,7 +257,7 @@ void ExerciseTest::StartServer(std::vector<std::string> flags) {
 
 void ExerciseTest::ExpectServerStops() {
   // Not Patience(): the grace that a server gives its calls is no slowness.
-  const milliseconds limit = kCallLimit;
+  const milliseconds limit = Settings().patience * kCallLimit;
   // A channel that nobody polls does not notice that the server says goodbye,
   // and the server would wait for it.
   channel_.reset();
