@@ -262,7 +262,7 @@ void ExerciseTest::StartServer(std::vector<std::string> flags) {
 }
 
 void ExerciseTest::ExpectServerStops() {
-  // Never less: the grace that a server gives its calls is no slowness.
+  // Not Patience(): the grace that a server gives its calls is no slowness.
   const milliseconds limit = Settings().patience * kCallLimit;
   // A channel that nobody polls does not notice that the server says goodbye,
   // and the server would wait for it.
