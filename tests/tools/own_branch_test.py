@@ -46,6 +46,9 @@ class Repository:
             GIT_AUTHOR_NAME="A", GIT_AUTHOR_EMAIL="a@example.org",
             GIT_COMMITTER_NAME="A", GIT_COMMITTER_EMAIL="a@example.org",
             GIT_CONFIG_GLOBAL=os.devnull, GIT_CONFIG_SYSTEM=os.devnull,
+            # Nothing tidies up in a folder that is about to be removed.
+            GIT_CONFIG_COUNT="1", GIT_CONFIG_KEY_0="maintenance.auto",
+            GIT_CONFIG_VALUE_0="false",
             # Nobody is there to write a message.
             GIT_EDITOR="false")
         done = subprocess.run(
