@@ -390,13 +390,15 @@ class Session {
  private:
   std::string Script() {
     // What is set for whoever runs us, by `make test V=1` for instance, is not
-    // set for who reads the README.
+    // set for who reads the README. `jobs` is what a prompt does: it forgets
+    // the jobs that have ended, so that the next one is %1 again.
     std::string script = fmt::format(
         "exec 2>&1\n"
         "set -m\n"
         "unset E L V ARGS SEED RUNS PRESET ${{!MAKE*}} ${{!GTEST_*}}\n"
         "{0}() {{\n"
         "  local status=$?\n"
+        "  jobs >/dev/null\n"
         "  printf '%s %d\\n' {0} $1\n"
         "  IFS= read -r -u {1}\n"
         "  return $status\n"
@@ -725,6 +727,13 @@ TEST(SessionTest, WaitsForWhatAJobPrintsBeforeItGoesOn) {
                     "next\n"
                     "$ kill %1; wait\n"
                     "[1]+  Terminated              sleep 1000\n"),
+            "");
+}
+
+TEST(SessionTest, NumbersJobsAsATerminalDoes) {
+  EXPECT_EQ(RunText("$ true & wait\n"
+                    "$ sleep 1000 &\n"
+                    "$ kill %1; wait\n"),
             "");
 }
 

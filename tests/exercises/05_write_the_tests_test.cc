@@ -109,8 +109,9 @@ std::optional<std::vector<LearnersTest>> ReadResult(const fs::path& path) {
   text << in.rdbuf();
   std::string json = text.str();
   // Somebody's bytes may be in a message, and JSON is UTF-8.
-  std::replace_if(
-      json.begin(), json.end(), [](char c) { return c < 0; }, '?');
+  for (char& c : json) {
+    if (c < 0) c = '?';
+  }
   Value result;
   if (!google::protobuf::util::JsonStringToMessage(
            json, result.mutable_struct_value())

@@ -45,6 +45,10 @@ std::string Normalised(std::string text) {
       {std::regex("127\\.0\\.0\\.1:[0-9]+"), "127.0.0.1:PORT"},
       {std::regex("(after|within|deadline) [0-9.]+ s"), "$1 N s"},
       {std::regex("unix:/\\S*/server\\.sock"), "unix:server.sock"},
+      // Newer versions of clang number the lines of source that they show, and
+      // call themselves otherwise when the linker fails.
+      {std::regex("[ 0-9]{5} \\| "), ""},
+      {std::regex("clang\\+\\+: error: linker"), "clang: error: linker"},
       // The test's own source: compared nowhere, since it changes with it.
       {std::regex("(\"test_code\": )\"([^\"\\\\]|\\\\.)*\""), "$1\"...\""},
   };

@@ -61,10 +61,13 @@ class LoopTest : public ::testing::Test {
     return exit ? exit->status : -1;
   }
 
+  // Without what git tidies up afterwards, in a process of its own.
   void Git(std::vector<std::string> arguments) {
     std::vector<std::string> command = {"git",
                                         "-C",
                                         toy_.root(),
+                                        "-c",
+                                        "maintenance.auto=false",
                                         "-c",
                                         "user.name=A Learner",
                                         "-c",

@@ -46,6 +46,11 @@ class Repository:
             GIT_AUTHOR_NAME="A", GIT_AUTHOR_EMAIL="a@example.org",
             GIT_COMMITTER_NAME="A", GIT_COMMITTER_EMAIL="a@example.org",
             GIT_CONFIG_GLOBAL=os.devnull, GIT_CONFIG_SYSTEM=os.devnull,
+            GIT_CONFIG_COUNT="2",
+            # Nothing tidies up in a folder that is about to be removed.
+            GIT_CONFIG_KEY_0="maintenance.auto", GIT_CONFIG_VALUE_0="false",
+            # The workshop's folder may be somebody else's, as in CI.
+            GIT_CONFIG_KEY_1="safe.directory", GIT_CONFIG_VALUE_1=str(ROOT),
             # Nobody is there to write a message.
             GIT_EDITOR="false")
         done = subprocess.run(
