@@ -61,10 +61,6 @@ std::string Sha256(std::string_view bytes) {
   return hex;
 }
 
-std::string Seconds(milliseconds time) {
-  return fmt::format("{:.3g} s", static_cast<double>(time.count()) / 1000);
-}
-
 std::string ContentOf(const fs::path& path) {
   std::ifstream file(path, std::ios::binary);
   std::ostringstream content;
