@@ -145,8 +145,9 @@ class UsersTest : public ExerciseTest {
     return users;
   }
 
-  // GetUser answers with `user`, and UpdateUser.
+  // GetUser finds `user`.
   void ExpectFound(const User& user) { ExpectUser(Get(user.id()), user); }
+  // The call succeeded and brought back `user`.
   template <class Response>
   void ExpectUser(const Outcome<Response>& outcome, const User& user) {
     Response expected;
