@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 #include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
-#include <signal.h>
 
 #include <algorithm>
 #include <cctype>
@@ -195,8 +194,7 @@ TEST_F(Task1_Upload, CleansUpAfterItWasKilled) {
   upload.Send(Header(Name()));
   // More than windows and buffers hold, so that the server is at work on it.
   upload.Send(Messages(64, Chunk(Bytes(64 * kKiB))));
-  server().process().Signal(SIGKILL);
-  server().process().WaitForExit(kCallLimit);
+  server().process().Kill();
   const std::string sent = upload.End(/*half_close=*/false).sent;
   Start();
   ExpectFolder(sent + "\n$ kill -KILL SERVER, and a new one is started");
