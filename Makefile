@@ -25,7 +25,8 @@
 #:   make test PRESET=asan the same with sanitizers; PRESET=gcc: by g++
 #:   make sanitize         prove that SANITIZE= finds what is wrong, and nothing
 #:                         in any solution
-#:   make soak             repeat the lessons' tests with all cores busy; N=50
+#:   make soak             repeat the lessons' tests and the suites, 50 times or
+#:                         N=n, with all cores busy; E=03 or L=03: only that
 #:   make bench            measure how long a learner waits; RUNS=n
 #:   make new-exercise N=11 NAME=rate_limits
 #:                         make an exercise; CONTRIBUTING.md says how to go on

@@ -11,9 +11,11 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cstring>
 #include <filesystem>
 #include <functional>
 #include <iostream>
+#include <string_view>
 #include <utility>
 
 #include "lessons/common/program.h"
@@ -44,10 +46,6 @@ constexpr char kLongestTimeout[] = "86400";
 
 // What a server that broke the connection may still need to end.
 constexpr milliseconds kDyingLimit{1000};
-
-std::string Seconds(milliseconds time) {
-  return fmt::format("{:.3g} s", static_cast<double>(time.count()) / 1000);
-}
 
 std::string LastLines(std::string text) {
   while (text.ends_with('\n')) text.pop_back();
@@ -162,6 +160,10 @@ bool Mentions(const std::string& message, const std::string& word) {
 
 std::string TextOf(const Message& message) {
   return Shortened(FullTextOf(message), 80);
+}
+
+std::string Seconds(milliseconds time) {
+  return fmt::format("{:.3g} s", static_cast<double>(time.count()) / 1000);
 }
 
 ExerciseTest::ExerciseTest() {
@@ -444,8 +446,42 @@ void ExerciseTest::ExpectOf(const ClientRun& run, bool holds) {
        {end, Quoted("stdout", run.out), Quoted("stderr", run.err)});
 }
 
+void ExerciseTest::ExpectDeadline(const ClientRun& run, milliseconds timeout,
+                                  std::chrono::duration<double> left) {
+  if (left < timeout + milliseconds(100)) return;
+  Usually("The deadline is always the same, whatever --timeout says.");
+  Fail({run.sent},
+       {"the server was called with " +
+        Seconds(std::chrono::duration_cast<milliseconds>(left)) + " left"});
+}
+
 std::int64_t ExerciseTest::Random(std::int64_t low, std::int64_t high) {
   return std::uniform_int_distribution<std::int64_t>(low, high)(random_);
+}
+
+std::string ExerciseTest::Word(std::string begin, int length) {
+  constexpr std::string_view kCharacters =
+      "abcdefghijklmnopqrstuvwxyz0123456789";
+  for (int i = 0; i < length; ++i) {
+    begin += kCharacters[static_cast<std::size_t>(
+        Random(0, static_cast<std::int64_t>(kCharacters.size()) - 1))];
+  }
+  return begin;
+}
+
+std::string ExerciseTest::Bytes(std::int64_t count) {
+  std::string bytes(static_cast<std::size_t>(count), '\0');
+  for (std::size_t at = 0; at < bytes.size(); at += 8) {
+    const std::uint64_t number = random_();
+    std::memcpy(bytes.data() + at, &number,
+                std::min<std::size_t>(8, bytes.size() - at));
+  }
+  return bytes;
+}
+
+void ExerciseTest::Fail(std::vector<std::string> sent,
+                        std::vector<std::string> came_back) {
+  Fail(FAIL, std::move(sent), std::move(came_back));
 }
 
 void ExerciseTest::Fail(Verdict verdict, std::vector<std::string> sent,
