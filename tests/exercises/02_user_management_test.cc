@@ -702,9 +702,7 @@ TEST_F(Task5_UnderLoad, GivesAnEmailToOneOfFifty) {
     ++counts[CodeName(outcome.status.error_code())];
     if (outcome.status.ok()) created = outcome.response.user();
   }
-  const std::map<std::string, int> expected = {{"OK", 1},
-                                               {"ALREADY_EXISTS", 49}};
-  if (counts != expected) {
+  if (counts["OK"] != 1 || counts["ALREADY_EXISTS"] != 49) {
     std::vector<std::string> came_back;
     for (const auto& [code, count] : counts) {
       came_back.push_back(fmt::format("{} times {}", count, code));

@@ -39,6 +39,15 @@ using user_management::v1::UpdateUserResponse;
 using user_management::v1::User;
 using user_management::v1::UserManagement;
 
+inline std::string Joined(const std::vector<std::string>& words,
+                          const std::string& separator) {
+  std::string text;
+  for (const std::string& word : words) {
+    text += (text.empty() ? "" : separator) + word;
+  }
+  return text;
+}
+
 // Calls a fresh server of the learner's, with an empty database and as a writer
 // unless a test says otherwise.
 class UsersTest : public ExerciseTest {
@@ -160,9 +169,9 @@ class UsersTest : public ExerciseTest {
   std::string ExpectPage(const Outcome<ListUsersResponse>& page,
                          const std::vector<User>& users, bool more = false) {
     const auto ids = [](const auto& some) {
-      std::vector<std::int64_t> found;
-      for (const User& user : some) found.push_back(user.id());
-      return found.empty() ? "none" : fmt::format("{}", fmt::join(found, " "));
+      std::vector<std::string> found;
+      for (const User& user : some) found.push_back(std::to_string(user.id()));
+      return found.empty() ? "none" : Joined(found, " ");
     };
     const std::string found = ids(page.response.users()), wanted = ids(users);
     const std::string& token = page.response.next_page_token();
@@ -221,8 +230,8 @@ class UsersTest : public ExerciseTest {
     Fail({outcome.sent},
          {fmt::format("{}: \"{}\"", CodeName(outcome.status.error_code()),
                       outcome.status.error_message()),
-          fmt::format("details: {}", fmt::join(told, ", ")),
-          fmt::format("expected fields: {}", fmt::join(fields, ", "))});
+          "details: " + Joined(told, ", "),
+          "expected fields: " + Joined({fields.begin(), fields.end()}, ", ")});
   }
 
   std::string AnyName() { return Word("A", 5) + " " + Word("B", 8); }
