@@ -23,7 +23,10 @@
 #: Work on the workshop
 #:   make test             prove it: every suite, lesson, and the grader itself
 #:   make test PRESET=asan the same with sanitizers; PRESET=gcc: by g++
-#:   make soak             repeat the lessons' tests with all cores busy; N=50
+#:   make sanitize         prove that SANITIZE= finds what is wrong, and nothing
+#:                         in any solution
+#:   make soak             repeat the lessons' tests and the suites, 50 times or
+#:                         N=n, with all cores busy; E=03 or L=03: only that
 #:   make bench            measure how long a learner waits; RUNS=n
 #:   make new-exercise N=11 NAME=rate_limits
 #:                         make an exercise; CONTRIBUTING.md says how to go on
@@ -45,8 +48,9 @@ run := +@
 endif
 unexport MAKEFLAGS
 
-targets := check watch hint diff reset progress debug run test soak bench \
-  new-exercise slides slides-watch slides-test format precommit setup clean
+targets := check watch hint diff reset progress debug run test sanitize soak \
+  bench new-exercise slides slides-watch slides-test format precommit setup \
+  clean
 .PHONY: help $(targets)
 help:
 	$(run)sed -n 's/^#: \{0,1\}//p' Makefile

@@ -34,6 +34,26 @@ quietly() {
   wait $!
 }
 
+# named KIND VARIABLE: prints the name of the lesson or exercise that VARIABLE
+# holds: "1" and "01" both mean 01_unary, as does its whole name. If there is no
+# such one, says which there are, and ends with 2.
+named() {
+  local kind=$1 wanted=${!2-} readme name known=
+  for readme in "$kind"s/*/README.md; do
+    name=${readme#*/}
+    name=${name%/*}
+    case $name in
+      "$wanted" | "$wanted"_* | "0$wanted"_*)
+        echo "$name"
+        return
+        ;;
+    esac
+    known+=$'\n'"  $2=${name%%_*}  $name"
+  done
+  if [[ -z $wanted ]]; then fail "Which $kind? There are:$known"; fi
+  fail "There is no $kind \"$wanted\". There are:$known"
+}
+
 # Makes sure that there is a build folder that can be written to.
 writable_build_folder() {
   if [[ -d build ]] || mkdir build 2>/dev/null; then
@@ -43,14 +63,15 @@ writable_build_folder() {
     "(chmod -R u+w build), or use a copy of the workshop that is yours."
 }
 
-# Runs the grader in place of this script, built first if need be: with the
-# given arguments, and for the exercise E if that is set. An empty E is a
-# mistake that the grader explains, and not all exercises.
-grader() {
+# become PROGRAM ARGUMENT...: runs the grader or the coach in place of this
+# script, built first if need be: with the arguments, and for the exercise E if
+# that is set. An empty E is a mistake that the program explains, and not all
+# exercises.
+become() {
   .make/setup
-  .make/build dev grader
-  local arguments=("$@" --root . --build build)
-  if [[ -v E ]]; then arguments+=(--exercise "$E"); fi
-  if [[ -n ${SEED-} ]]; then arguments+=(--seed "$SEED"); fi
-  exec build/tests/grader/grader "${arguments[@]}"
+  .make/build dev "$1"
+  local command=("build/tests/grader/$1" "${@:2}" --root . --build build)
+  if [[ -v E ]]; then command+=(--exercise "$E"); fi
+  if [[ -n ${SEED-} ]]; then command+=(--seed "$SEED"); fi
+  exec "${command[@]}"
 }

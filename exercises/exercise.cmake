@@ -79,6 +79,7 @@ function(workshop_exercise name)
                             ${PROJECT_BINARY_DIR}/tests/exercises)
   target_link_libraries(${name}_test PRIVATE ${arg_CONTRACTS} workshop_suite
                                              ${arg_SUITE_LIBRARIES})
+  target_compile_options(${name}_test PRIVATE ${workshop_own_debug_info})
   target_precompile_headers(${name}_test REUSE_FROM workshop_contracts)
   if(EXISTS ${PROJECT_SOURCE_DIR}/tests/exercises/${name}/CMakeLists.txt)
     add_subdirectory(tests/exercises/${name})
@@ -128,7 +129,9 @@ endfunction()
 # Builds what proves the suite of exercises/NN_topic and registers the proofs
 # as tests: the skeleton fails every test, the solution passes every one, each
 # mutant is caught by the test that it names, each alternative passes, and each
-# worthless answer, where an exercise has such, earns nothing.
+# worthless answer, where an exercise has such, earns nothing. What `make
+# sanitize` grades besides the solution, workshop_to_sanitize copies.
+add_custom_target(workshop_to_sanitize)
 function(workshop_proofs name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" PROTO LIBRARIES)
   set(names ${arg_UNPARSED_ARGUMENTS})
@@ -139,6 +142,10 @@ function(workshop_proofs name)
   workshop_programs(
     ${name}_solution ${solution} ${PROJECT_BINARY_DIR}/solutions/${name}
     ${names} ${proto} LIBRARIES ${arg_LIBRARIES})
+  set(sanitized_programs ${names} ${proto} LIBRARIES ${arg_LIBRARIES})
+  workshop_sanitized_programs(
+    ${name}_solution ${solution} ${PROJECT_BINARY_DIR}/solutions/${name}
+    ${sanitized_programs})
   set(prove prove --suite $<TARGET_FILE:${name}_test>)
 
   set(skeleton_programs)
@@ -172,6 +179,15 @@ function(workshop_proofs name)
       endif()
       workshop_programs(${name}_${variant} ${folder} ${folder} ${changed}
                         ${contract} LIBRARIES ${arg_LIBRARIES})
+      # Those who use threads otherwise than the solution does.
+      if(kind STREQUAL alternatives AND variant MATCHES
+                                        "callback|completion_queue")
+        workshop_sanitized_programs(${name}_${variant} ${folder} ${folder}
+                                    ${sanitized_programs})
+        add_dependencies(workshop_to_sanitize ${name}_${variant})
+        set_property(GLOBAL APPEND PROPERTY WORKSHOP_THREADED
+                                            ${name}/${variant})
+      endif()
       set(programs)
       foreach(program ${names})
         set(target ${name}_solution_${program})
@@ -189,5 +205,16 @@ function(workshop_proofs name)
       add_test(NAME ${name}/${kind}/${variant} COMMAND ${prove} ${expectation}
                                                        ${programs})
     endforeach()
+  endforeach()
+
+  # What a suite may let pass, and a sanitizer must not.
+  file(GLOB patches
+       ${PROJECT_SOURCE_DIR}/tests/sanitized/submissions/${name}/*.patch)
+  foreach(patch ${patches})
+    get_filename_component(variant ${patch} NAME_WE)
+    workshop_patched(${name}_${variant} ${solution} ${patch})
+    workshop_sanitized_programs(${name}_${variant} ${folder} ${folder}
+                                ${sanitized_programs})
+    add_dependencies(workshop_to_sanitize ${name}_${variant})
   endforeach()
 endfunction()

@@ -5,9 +5,7 @@
 #pragma once
 
 #include <fmt/format.h>
-#include <gmock/gmock.h>
 #include <google/protobuf/text_format.h>
-#include <google/protobuf/util/field_mask_util.h>
 #include <google/protobuf/util/json_util.h>
 #include <google/protobuf/util/message_differencer.h>
 #include <google/protobuf/util/time_util.h>
@@ -29,7 +27,6 @@
 #include <mutex>
 #include <optional>
 #include <random>
-#include <regex>
 #include <sstream>
 #include <string>
 #include <string_view>
@@ -37,5 +34,4 @@
 #include <vector>
 
 #include "workshop/calculator/v1/calculator.grpc.pb.h"
-#include "workshop/grader/v1/exercise.pb.h"
-#include "workshop/grader/v1/report.pb.h"
+#include "workshop/grader/v1/grader.pb.h"

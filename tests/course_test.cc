@@ -126,12 +126,21 @@ TEST_P(ExerciseTest, SaysInThreeLinesWhatWasLearned) {
 }
 
 TEST_P(ExerciseTest, SuiteNamesPagesThatExist) {
-  static const std::regex kRead("Read\\(\\s*\"([^\"]+)\"");
-  const std::string suite =
-      ReadFile(kRoot / "tests/exercises" / (GetParam().name + "_test.cc"));
-  for (std::sregex_iterator read(suite.begin(), suite.end(), kRead), end;
-       read != end; ++read) {
-    ExpectResolves((*read)[1], kRoot);
+  static const std::regex kJoint("\"\\s*\n\\s*\"");
+  static const std::regex kPage("\"((lessons|exercises)/[^\"]*\\.md[^\"]*)\"");
+  const fs::path suites = kRoot / "tests/exercises";
+  std::vector<fs::path> sources = {suites / (GetParam().name + "_test.cc")};
+  if (fs::exists(suites / GetParam().name)) {
+    for (const auto& entry : fs::directory_iterator(suites / GetParam().name)) {
+      if (entry.path().extension() == ".h") sources.push_back(entry.path());
+    }
+  }
+  for (const fs::path& source : sources) {
+    const std::string text = std::regex_replace(ReadFile(source), kJoint, "");
+    for (std::sregex_iterator page(text.begin(), text.end(), kPage), end;
+         page != end; ++page) {
+      ExpectResolves((*page)[1], kRoot);
+    }
   }
 }
 

@@ -15,6 +15,7 @@ endfunction()
 workshop_tool_test(debug 600)
 workshop_tool_test(new_exercise 1800)
 workshop_tool_test(own_branch 300)
+workshop_tool_test(vscode 60)
 
 # An editor shows no error in what a learner begins with.
 if(PROJECT_BINARY_DIR STREQUAL "${PROJECT_SOURCE_DIR}/build")

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "workshop/grader/v1/exercise.pb.h"
+#include "workshop/grader/v1/grader.pb.h"
 
 namespace workshop::grader {
 

@@ -78,10 +78,10 @@ bool IsNoise(std::string_view line) {
   return is_count || is_command;
 }
 
-// What a compiler or linker said, from its first error on, with paths relative
-// to the workshop.
+// What a compiler or linker said of a submission, from its first error on, with
+// paths relative to the workshop.
 std::string CompilerOutput(const std::string& ninja_output,
-                           const fs::path& root) {
+                           const fs::path& root, const fs::path& submission) {
   const std::string prefix = root.string() + "/";
   std::string text;
   std::istringstream lines(ninja_output);
@@ -90,6 +90,10 @@ std::string CompilerOutput(const std::string& ninja_output,
     for (auto at = line.find(prefix); at != std::string::npos;
          at = line.find(prefix)) {
       line.erase(at, prefix.size());
+    }
+    // protoc calls a contract of the learner's by its name alone.
+    if (line.find(".proto:") < line.find('/')) {
+      line.insert(0, submission.lexically_relative(root).string() + "/");
     }
     text += line + "\n";
   }
@@ -204,7 +208,7 @@ int Grade::score() const {
 
 std::vector<v1::TestReport> RunSuite(
     const fs::path& suite, const std::map<std::string, fs::path>& programs,
-    std::uint64_t seed, const Progress& progress,
+    std::uint64_t seed, const OnReport& on_report,
     const std::vector<std::string>& more_arguments) {
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) != 0)
@@ -228,13 +232,13 @@ std::vector<v1::TestReport> RunSuite(
   // reports in the order in which the tests end. Each test has its own time
   // limit in the suite, so that the end of the pipe comes in bounded time.
   std::vector<v1::TestReport> tests;
-  std::size_t done = 0;
+  bool enough = false;
   google::protobuf::io::FileInputStream in(ends[0]);
   in.SetCloseOnDelete(true);
   v1::TestReport report;
   bool clean_end = false;
-  while (google::protobuf::util::ParseDelimitedFromZeroCopyStream(&report, &in,
-                                                                  &clean_end)) {
+  while (!enough && google::protobuf::util::ParseDelimitedFromZeroCopyStream(
+                        &report, &in, &clean_end)) {
     const auto known = std::find_if(
         tests.begin(), tests.end(),
         [&](const auto& test) { return test.name() == report.name(); });
@@ -242,10 +246,11 @@ std::vector<v1::TestReport> RunSuite(
       tests.push_back(report);
     } else {
       *known = report;
-      progress(fmt::format("running test {} of {}", ++done, tests.size()));
+      enough = on_report(tests);
     }
     report.Clear();
   }
+  if (enough) return tests;
   process.WaitForExit(kEndLimit);
   if (tests.empty()) {
     throw CannotGrade("The suite " + suite.string() + " does not run:\n" +
@@ -306,8 +311,9 @@ Grade GradeExercise(const Workshop& workshop, const CourseExercise& exercise,
     const NinjaRun suite_run = Ninja(workshop.build, {suite}, progress);
     ThrowIfMachineFailed(suite_run.output);
     if (!suite_run.ok) {
-      throw CannotGrade("The suite " + suite + " does not build:\n" +
-                        CompilerOutput(suite_run.output, workshop.root));
+      throw CannotGrade(
+          "The suite " + suite + " does not build:\n" +
+          CompilerOutput(suite_run.output, workshop.root, submission));
     }
     built.clear();
     for (const std::string& program : to_build) {
@@ -316,8 +322,8 @@ Grade GradeExercise(const Workshop& workshop, const CourseExercise& exercise,
       if (run.ok) {
         built.push_back(program);
       } else {
-        failures.push_back(
-            Failure(program, CompilerOutput(run.output, workshop.root)));
+        failures.push_back(Failure(
+            program, CompilerOutput(run.output, workshop.root, submission)));
       }
     }
   }
@@ -345,8 +351,16 @@ Grade GradeExercise(const Workshop& workshop, const CourseExercise& exercise,
     return grade;
   }
   const auto start = steady_clock::now();
+  const auto show_progress = [&](const std::vector<v1::TestReport>& tests) {
+    const auto done =
+        std::count_if(tests.begin(), tests.end(), [](const auto& test) {
+          return test.verdict() != v1::VERDICT_UNSPECIFIED;
+        });
+    progress(fmt::format("running test {} of {}", done, tests.size()));
+    return false;
+  };
   const std::vector<v1::TestReport> tests =
-      RunSuite(workshop.build / suite, programs, seed, progress,
+      RunSuite(workshop.build / suite, programs, seed, show_progress,
                SuiteArguments(workshop, submission));
   run.set_suite_seconds(SecondsSince(start));
   *run.mutable_time() = google::protobuf::util::TimeUtil::GetCurrentTime();

@@ -10,8 +10,7 @@
 #include <vector>
 
 #include "tests/grader/course.h"
-#include "workshop/grader/v1/progress.pb.h"
-#include "workshop/grader/v1/report.pb.h"
+#include "workshop/grader/v1/grader.pb.h"
 
 namespace workshop::grader {
 
@@ -60,13 +59,18 @@ struct Grade {
   int max_score() const { return MaxScore(exercise.manifest); }
 };
 
+// Called after each test with the reports so far: the suite's list, in its
+// order, where a test that has not ended has no verdict. True if that is
+// enough, and the rest of the suite need not run.
+using OnReport = std::function<bool(const std::vector<v1::TestReport>& tests)>;
+
 // Runs a graded suite on `programs` (by name: {"server", PATH}) and returns a
 // report for every test in its list, in the list's order; a test whose report
 // is lost has failed. Throws CannotGrade if the suite does not run.
 std::vector<v1::TestReport> RunSuite(
     const std::filesystem::path& suite,
     const std::map<std::string, std::filesystem::path>& programs,
-    std::uint64_t seed, const Progress& progress,
+    std::uint64_t seed, const OnReport& on_report,
     const std::vector<std::string>& more_arguments = {});
 
 // Builds and grades the files in `submission`, which is the exercise's own

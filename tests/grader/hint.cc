@@ -17,11 +17,21 @@ std::string AllHints(const v1::Task& task) {
          Wrap(fmt::format("It is explained in {}.", task.read()), 0);
 }
 
+// What is remembered of the hints of a task; a new entry if nothing is.
+v1::HintsShown& HintsOf(const v1::Task& task, v1::Progress& progress) {
+  for (v1::HintsShown& hints : *progress.mutable_hints()) {
+    if (hints.suite() == task.suite()) return hints;
+  }
+  v1::HintsShown& hints = *progress.add_hints();
+  hints.set_suite(task.suite());
+  return hints;
+}
+
 }  // namespace
 
 std::string NextHint(const CourseExercise& exercise, const Memory& memory,
                      const Paint& paint) {
-  const v1::Progress progress = memory.Load(exercise);
+  v1::Progress progress = memory.Load(exercise);
   const Grade grade = RememberedGrade(exercise, progress);
   if (grade.passed() && IsCurrent(grade)) {
     return Wrap(
@@ -40,8 +50,7 @@ std::string NextHint(const CourseExercise& exercise, const Memory& memory,
   const v1::Task& task = unfinished->task;
   number = std::min(number, static_cast<int>(grade.tasks.size()));
 
-  const auto known = progress.hints_shown().find(task.suite());
-  const int shown = known == progress.hints_shown().end() ? 0 : known->second;
+  const int shown = HintsOf(task, progress).count();
   const bool is_last = shown >= task.hints_size();
   std::string text = paint.Bold(
       fmt::format("{}, task {}: {}", exercise.name, number, task.title()));
@@ -62,7 +71,7 @@ std::string NextHint(const CourseExercise& exercise, const Memory& memory,
   }
   if (!is_last) {
     memory.Update(exercise, [&](v1::Progress& progress) {
-      (*progress.mutable_hints_shown())[task.suite()] = shown + 1;
+      HintsOf(task, progress).set_count(shown + 1);
     });
   }
   return text;

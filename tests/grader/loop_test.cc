@@ -375,7 +375,7 @@ TEST_F(LoopTest, ResetKeepsTheFilesWhenTheDiskIsFull) {
   Process::Options options = Options();
   options.directory = toy_.root();
   Process reset({"bash", "-c",
-                 "trap '' XFSZ; ulimit -f 4; exec build/tests/grader/grader "
+                 "trap '' XFSZ; ulimit -f 4; exec build/tests/grader/coach "
                  "reset --exercise 01"},
                 options);
   EXPECT_EQ(reset.WaitForExit(kLimit), (Exit{2, 0}));

@@ -74,8 +74,32 @@ void Memory::Update(const CourseExercise& exercise,
 
 int HintsShown(const v1::Progress& progress) {
   int shown = 0;
-  for (const auto& [task, count] : progress.hints_shown()) shown += count;
+  for (const v1::HintsShown& hints : progress.hints()) shown += hints.count();
   return shown;
+}
+
+Grade GradeOwn(const Workshop& workshop, const CourseExercise& exercise,
+               const Memory& memory, std::uint64_t seed, bool may_be_remembered,
+               StatusLine& status) {
+  const Progress progress = [&](const std::string& doing) {
+    status.Show(exercise.name + ": " + doing);
+  };
+  // Another run would build the programs anew that this one is testing.
+  const FileLock lock(workshop.build / (".grading-" + exercise.name),
+                      [&] { progress("waiting for another run to end"); });
+  status.Clear();
+  const v1::Progress known = memory.Load(exercise);
+  Grade grade =
+      GradeExercise(workshop, exercise, exercise.directory, seed, progress,
+                    may_be_remembered ? known.run() : v1::Run());
+  grade.hints_shown = HintsShown(known);
+  if (grade.started && !grade.remembered) {
+    status.Clear();
+    memory.Update(exercise, [&](v1::Progress& changed) {
+      *changed.mutable_run() = grade.run;
+    });
+  }
+  return grade;
 }
 
 Grade RememberedGrade(const CourseExercise& exercise,

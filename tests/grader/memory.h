@@ -2,13 +2,15 @@
 
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <string>
 
 #include "tests/grader/course.h"
 #include "tests/grader/grade.h"
-#include "workshop/grader/v1/progress.pb.h"
+#include "tests/grader/terminal.h"
+#include "workshop/grader/v1/grader.pb.h"
 
 namespace workshop::grader {
 
@@ -43,6 +45,12 @@ class Memory {
 
 // How many hints of an exercise have been shown.
 int HintsShown(const v1::Progress& progress);
+
+// Grades one exercise in its own folder, and remembers how that went. A run
+// that is remembered counts if `may_be_remembered`.
+Grade GradeOwn(const Workshop& workshop, const CourseExercise& exercise,
+               const Memory& memory, std::uint64_t seed, bool may_be_remembered,
+               StatusLine& status);
 
 // The grade that is remembered. It may be out of date: IsCurrent().
 Grade RememberedGrade(const CourseExercise& exercise,

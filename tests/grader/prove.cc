@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <iostream>
+#include <iterator>
 #include <map>
 #include <random>
 #include <sstream>
@@ -43,23 +44,41 @@ void Print(const v1::TestReport& test) {
   }
 }
 
+std::ptrdiff_t Count(const std::vector<v1::TestReport>& tests,
+                     v1::Verdict verdict) {
+  return std::count_if(tests.begin(), tests.end(), [&](const auto& test) {
+    return test.verdict() == verdict;
+  });
+}
+
+// Whether half of the suite passes: a suite that fails wholesale has not
+// understood the mistake.
+bool HalfPass(const std::vector<v1::TestReport>& tests) {
+  return 2 * Count(tests, v1::PASS) >= std::ssize(tests);
+}
+
+// The report of the test that must catch a mutant; null if there is none.
+const v1::TestReport* ReportOf(const std::string& catcher,
+                               const std::vector<v1::TestReport>& tests) {
+  const auto test = std::find_if(
+      tests.begin(), tests.end(),
+      [&](const auto& report) { return report.name() == catcher; });
+  return test == tests.end() ? nullptr : &*test;
+}
+
 // What is wrong with the suite; empty if nothing is.
 std::string Problem(const std::vector<v1::TestReport>& tests,
-                    const std::string& expected, const fs::path& mutant) {
-  const auto count = [&](auto verdict_is) {
-    return std::count_if(tests.begin(), tests.end(), verdict_is);
-  };
-  const auto passed =
-      count([](const auto& test) { return test.verdict() == v1::PASS; });
-  const auto total = static_cast<std::ptrdiff_t>(tests.size());
+                    const std::string& expected, const std::string& catcher) {
   if (expected == "pass") {
-    return passed == total ? "" : "a right answer does not pass every test";
+    return Count(tests, v1::PASS) == std::ssize(tests)
+               ? ""
+               : "a right answer does not pass every test";
   }
   if (expected == "fail") {
     // FAIL and not CRASH: a skeleton starts and answers.
-    const auto failed =
-        count([](const auto& test) { return test.verdict() == v1::FAIL; });
-    return failed == total ? "" : "the skeleton does not just fail every test";
+    return Count(tests, v1::FAIL) == std::ssize(tests)
+               ? ""
+               : "the skeleton does not just fail every test";
   }
   if (expected == "nothing") {
     std::map<std::string, bool> earned;  // by task
@@ -73,13 +92,10 @@ std::string Problem(const std::vector<v1::TestReport>& tests,
     }
     return "";
   }
-  const std::string catcher = CaughtBy(mutant);
-  const auto test = std::find_if(
-      tests.begin(), tests.end(),
-      [&](const auto& report) { return report.name() == catcher; });
-  if (test == tests.end()) return "there is no test " + catcher;
+  const v1::TestReport* const test = ReportOf(catcher, tests);
+  if (test == nullptr) return "there is no test " + catcher;
   if (test->verdict() == v1::PASS) return catcher + " does not catch it";
-  if (2 * passed < total) return "it fails the suite wholesale";
+  if (!HalfPass(tests)) return "it fails the suite wholesale";
   return "";
 }
 
@@ -102,12 +118,28 @@ int Main(int argc, char** argv) {
     const std::size_t equals = program.find('=');
     paths[program.substr(0, equals)] = program.substr(equals + 1);
   }
+  // A mutant is told by the test that must catch it and by half of the suite,
+  // which is much less than all of it.
+  std::string catcher;
+  std::vector<std::string> more_arguments;
+  if (expected == "caught") {
+    catcher = CaughtBy(mutant);
+    more_arguments = {"--first", catcher};
+  }
+  const auto enough = [&](const std::vector<v1::TestReport>& tests) {
+    const v1::TestReport* const test = ReportOf(catcher, tests);
+    return test != nullptr && test->verdict() != v1::VERDICT_UNSPECIFIED &&
+           HalfPass(tests);
+  };
   testing::AdoptOrphans();
   const std::vector<v1::TestReport> tests =
-      RunSuite(suite, paths, seed, [](const std::string&) {});
-  for (const v1::TestReport& test : tests) Print(test);
+      RunSuite(suite, paths, seed, enough, more_arguments);
+  testing::KillDescendants();
+  for (const v1::TestReport& test : tests) {
+    if (test.verdict() != v1::VERDICT_UNSPECIFIED) Print(test);
+  }
   std::cout << "seed " << seed << "\n";
-  const std::string problem = Problem(tests, expected, mutant);
+  const std::string problem = Problem(tests, expected, catcher);
   if (problem.empty()) return 0;
   std::cout << "NOT PROVEN: " << problem << "\n";
   return 1;

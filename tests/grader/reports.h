@@ -10,7 +10,7 @@
 
 namespace workshop::grader {
 
-// The results in Exercism's format; see proto/workshop/grader/v1/report.proto.
+// The results in Exercism's format; see proto/workshop/grader/v1/grader.proto.
 v1::Results ResultsOf(const Grade& grade);
 
 // results.json, with every field by its name in the proto.

@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "workshop/grader/v1/report.pb.h"
+#include "workshop/grader/v1/grader.pb.h"
 
 namespace workshop::grader {
 

@@ -45,6 +45,7 @@ rule compile
     { echo '#!/bin/sh'; cat $in; } >$out.new && chmod +x $out.new && $
     mv $out.new $out
 build grader: phony
+build coach: phony
 )";
 
 }  // namespace
@@ -71,8 +72,10 @@ ToyWorkshop::ToyWorkshop() : root_(directory_.path() + "/the workshop") {
   }
   WriteFile(build / "build.ninja", ninja);
   fs::create_directories(build / "tests/grader");
-  fs::create_symlink(kBuild / "tests/grader/grader",
-                     build / "tests/grader/grader");
+  for (const char* const program : {"grader", "coach"}) {
+    fs::create_symlink(kBuild / "tests/grader" / program,
+                       build / "tests/grader" / program);
+  }
   // What .make/setup leaves once all is installed.
   WriteFile(build / ".setup", "base dev\n");
   fs::last_write_time(root / ".make/setup",

@@ -60,6 +60,7 @@ std::string WithoutEvents(const fs::path& folder) {
       {0x00c36400, "Ceph"},   {0x5346414f, "AFS"},
       {0x73757245, "Coda"},   {0x0bd00bd0, "Lustre"},
       {0x01161970, "GFS2"},   {0x47504653, "GPFS"},
+      {0x7c7c6673, "prl_fs"},
   };
   const auto type = kRemote.find(static_cast<std::uint32_t>(info.f_type));
   if (type == kRemote.end()) return "";
@@ -242,13 +243,12 @@ class GradingRun {
   int ended_ = -1;
 };
 
-// Whether the grader has been built anew since this process was started.
-bool GraderHasChanged(const Workshop& workshop) {
-  struct stat ours, current;
-  return stat("/proc/self/exe", &ours) == 0 &&
-         stat((workshop.build / "tests/grader/grader").c_str(), &current) ==
-             0 &&
-         (ours.st_ino != current.st_ino || ours.st_dev != current.st_dev);
+// Tells one build of the grader from another.
+std::string GraderBuild(const Workshop& workshop) {
+  struct stat info = {};
+  stat((workshop.build / "tests/grader/grader").c_str(), &info);
+  return fmt::format("{}:{} {}.{}", info.st_dev, info.st_ino,
+                     info.st_mtim.tv_sec, info.st_mtim.tv_nsec);
 }
 
 class Watcher {
@@ -339,6 +339,8 @@ class Watcher {
     const std::unique_ptr<GradingRun> run = std::move(run_);
     const Exit exit = run->Status();
     shown_ = &run->exercise();
+    // The first run may have built it.
+    if (grader_build_.empty()) grader_build_ = GraderBuild(workshop_);
     const bool graded = exit == Exit{0, 0} || exit == Exit{1, 0};
     Clear();
     if (graded && run->Errors().empty()) {
@@ -387,7 +389,7 @@ class Watcher {
                                changes_.why_poll()),
                    0);
     }
-    if (GraderHasChanged(workshop_)) {
+    if (GraderBuild(workshop_) != grader_build_) {
       text +=
           "The workshop itself has changed: stop this and `make watch` "
           "again.\n";
@@ -437,6 +439,7 @@ class Watcher {
   const bool keys_;
   const bool clears_;
   const CourseExercise* shown_;
+  std::string grader_build_;  // that this began with
   Changes changes_;
   const int wake_;
   StatusLine status_;

@@ -257,6 +257,47 @@ TEST_F(WatchTest, PollsWhereNoEventsArrive) {
   ExpectQuits();
 }
 
+// A folder that is mounted on another one. Changes in that one are seen in this
+// one, and no event tells of them.
+class Mount {
+ public:
+  Mount(const std::string& from, const std::string& to)
+      : to_(to), process_(std::vector<std::string>{"bindfs", "-f", from, to}) {}
+  ~Mount() {
+    process_.Signal(SIGTERM);
+    process_.WaitForExit(kLimit);
+  }
+
+  // Whether `file` can be seen in it; else why() it cannot be mounted.
+  bool Shows(const std::string& file) {
+    WaitUntil([&] {
+      return fs::exists(to_ + "/" + file) ||
+             process_.WaitForExit(std::chrono::milliseconds(0));
+    });
+    return fs::exists(to_ + "/" + file);
+  }
+  std::string why() const { return process_.Stderr(); }
+
+ private:
+  const std::string to_;
+  Process process_;
+};
+
+TEST_F(WatchTest, PollsInAFolderThatIsMounted) {
+  const std::string elsewhere = toy_.root() + ", elsewhere";
+  fs::rename(toy_.root(), elsewhere);
+  fs::create_directory(toy_.root());
+  Mount mount(elsewhere, toy_.root());
+  if (!mount.Shows("Makefile")) {
+    GTEST_SKIP() << "nothing can be mounted here: " << mount.why();
+  }
+  Watch();
+  EXPECT_THAT(Shown(), HasSubstr("since this folder is mounted or shared"));
+  WriteFile(elsewhere + "/exercises/01_toy/client.cc", kHalf);
+  EXPECT_THAT(Shown(), HasSubstr("40 of 100"));
+  ExpectQuits();
+}
+
 TEST_F(WatchTest, LeavesNothingBehindWhenInterrupted) {
   toy_.Save(Hanging());
   Watch();

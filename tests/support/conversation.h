@@ -16,6 +16,8 @@
 #include <utility>
 #include <vector>
 
+#include "tests/support/suite.h"
+
 namespace workshop::testing {
 
 // The test writes; what comes back is read in a thread of its own, and waits
@@ -28,11 +30,12 @@ class Conversation {
   using Open = std::function<std::unique_ptr<Stream>(grpc::ClientContext*)>;
 
   // `who` tells this conversation from others: "anna". The whole of it is over
-  // after `limit`. Nothing is read before StartReading().
+  // after `limit`, times patience. Nothing is read before StartReading().
   Conversation(std::string who, const Open& open,
                std::chrono::milliseconds limit)
       : who_(std::move(who)) {
-    context_.set_deadline(std::chrono::system_clock::now() + limit);
+    context_.set_deadline(std::chrono::system_clock::now() +
+                          Settings().patience * limit);
     stream_ = open(&context_);
   }
   // Cancels it, if it is not over.

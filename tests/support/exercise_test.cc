@@ -9,10 +9,13 @@
 #include <grpc/grpc.h>
 #include <signal.h>
 
+#include <algorithm>
 #include <cctype>
+#include <cstring>
 #include <filesystem>
 #include <functional>
 #include <iostream>
+#include <string_view>
 #include <utility>
 
 #include "lessons/common/program.h"
@@ -36,12 +39,13 @@ using workshop::grader::v1::Verdict;
 constexpr std::size_t kOutputLines = 8;
 constexpr std::size_t kOutputBytes = 2000;
 
+// The flag by which a client is told how long it may wait, and the longest that
+// it takes, in seconds.
+constexpr char kTimeout[] = "--timeout";
+constexpr char kLongestTimeout[] = "86400";
+
 // What a server that broke the connection may still need to end.
 constexpr milliseconds kDyingLimit{1000};
-
-std::string Seconds(milliseconds time) {
-  return fmt::format("{:.3g} s", static_cast<double>(time.count()) / 1000);
-}
 
 std::string LastLines(std::string text) {
   while (text.ends_with('\n')) text.pop_back();
@@ -158,6 +162,10 @@ std::string TextOf(const Message& message) {
   return Shortened(FullTextOf(message), 80);
 }
 
+std::string Seconds(milliseconds time) {
+  return fmt::format("{:.3g} s", static_cast<double>(time.count()) / 1000);
+}
+
 ExerciseTest::ExerciseTest() {
   const ::testing::TestInfo& test =
       *::testing::UnitTest::GetInstance()->current_test_info();
@@ -257,7 +265,7 @@ void ExerciseTest::StartServer(std::vector<std::string> flags) {
 
 void ExerciseTest::ExpectServerStops() {
   // Not Patience(): the grace that a server gives its calls is no slowness.
-  const milliseconds limit = kCallLimit;
+  const milliseconds limit = Settings().patience * kCallLimit;
   // A channel that nobody polls does not notice that the server says goodbye,
   // and the server would wait for it.
   channel_.reset();
@@ -390,6 +398,10 @@ void ExerciseTest::StartClient(std::vector<std::string> arguments,
 void ExerciseTest::StartClient(std::vector<std::string> arguments,
                                const std::string& scene,
                                Process::Options options) {
+  if (Settings().patience > 1 && std::find(arguments.begin(), arguments.end(),
+                                           kTimeout) == arguments.end()) {
+    arguments.insert(arguments.begin(), {kTimeout, kLongestTimeout});
+  }
   client_sent_ = "$ client";
   for (const std::string& argument : arguments) client_sent_ += " " + argument;
   if (!scene.empty()) client_sent_ += "\n" + scene;
@@ -434,8 +446,42 @@ void ExerciseTest::ExpectOf(const ClientRun& run, bool holds) {
        {end, Quoted("stdout", run.out), Quoted("stderr", run.err)});
 }
 
+void ExerciseTest::ExpectDeadline(const ClientRun& run, milliseconds timeout,
+                                  std::chrono::duration<double> left) {
+  if (left < timeout + milliseconds(100)) return;
+  Usually("The deadline is always the same, whatever --timeout says.");
+  Fail({run.sent},
+       {"the server was called with " +
+        Seconds(std::chrono::duration_cast<milliseconds>(left)) + " left"});
+}
+
 std::int64_t ExerciseTest::Random(std::int64_t low, std::int64_t high) {
   return std::uniform_int_distribution<std::int64_t>(low, high)(random_);
+}
+
+std::string ExerciseTest::Word(std::string begin, int length) {
+  constexpr std::string_view kCharacters =
+      "abcdefghijklmnopqrstuvwxyz0123456789";
+  for (int i = 0; i < length; ++i) {
+    begin += kCharacters[static_cast<std::size_t>(
+        Random(0, static_cast<std::int64_t>(kCharacters.size()) - 1))];
+  }
+  return begin;
+}
+
+std::string ExerciseTest::Bytes(std::int64_t count) {
+  std::string bytes(static_cast<std::size_t>(count), '\0');
+  for (std::size_t at = 0; at < bytes.size(); at += 8) {
+    const std::uint64_t number = random_();
+    std::memcpy(bytes.data() + at, &number,
+                std::min<std::size_t>(8, bytes.size() - at));
+  }
+  return bytes;
+}
+
+void ExerciseTest::Fail(std::vector<std::string> sent,
+                        std::vector<std::string> came_back) {
+  Fail(FAIL, std::move(sent), std::move(came_back));
 }
 
 void ExerciseTest::Fail(Verdict verdict, std::vector<std::string> sent,

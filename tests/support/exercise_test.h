@@ -39,6 +39,9 @@ struct Outcome {
 // without the middle of a long text.
 std::string TextOf(const google::protobuf::Message& message);
 
+// "2.5 s".
+std::string Seconds(std::chrono::milliseconds time);
+
 // A run of a learner's client and what it printed.
 struct ClientRun {
   std::string sent;
@@ -86,6 +89,11 @@ class ExerciseTest : public ::testing::Test {
   // Metadata that calls send from now on, instead of what they sent before.
   using Metadata = std::vector<std::pair<std::string, std::string>>;
   void SendMetadata(Metadata metadata) { metadata_ = std::move(metadata); }
+
+  // A call as a learner is told it: "Divide(a: 7, b: 0), deadline 5 s".
+  std::string DescribeCall(const std::string& name,
+                           const google::protobuf::Message& request,
+                           std::chrono::milliseconds limit) const;
 
   // Calls `method` of `stub` with a deadline. `name` is how a learner knows
   // the call: "Divide".
@@ -179,7 +187,8 @@ class ExerciseTest : public ::testing::Test {
   // --- The learner's client.
 
   // Runs the client with `arguments`, for at most `limit`. `scene` says what it
-  // will meet: "the server answers NOT_FOUND".
+  // will meet: "the server answers NOT_FOUND". If all may take longer than
+  // usual, so may the client, by its --timeout; unless `arguments` give one.
   ClientRun RunClient(std::vector<std::string> arguments,
                       const std::string& scene,
                       std::chrono::milliseconds limit = kCallLimit);
@@ -194,6 +203,12 @@ class ExerciseTest : public ::testing::Test {
   // Fails the test unless `holds`, with the whole run as what came back.
   void ExpectOf(const ClientRun& run, bool holds);
 
+  // The client was run with `--timeout`, and called with that as its deadline:
+  // `left` is how far off it was when the call came. (How long the client took
+  // tells nothing: that depends on how busy the machine is.)
+  void ExpectDeadline(const ClientRun& run, std::chrono::milliseconds timeout,
+                      std::chrono::duration<double> left);
+
   // --- Any other program of the learner's.
 
   // The path of a program; fails the test if it could not be built.
@@ -205,8 +220,16 @@ class ExerciseTest : public ::testing::Test {
 
   // A random number from `low` to `high`, both possible.
   std::int64_t Random(std::int64_t low, std::int64_t high);
+  // `length` random letters and digits behind `begin`.
+  std::string Word(std::string begin, int length);
+  // `count` random bytes.
+  std::string Bytes(std::int64_t count);
 
-  // Fails the test now. `status` is what the failing call came back with.
+  // Fails the test now.
+  [[noreturn]] void Fail(std::vector<std::string> sent,
+                         std::vector<std::string> came_back);
+  // The same with another verdict than FAIL. `status` is what the failing call
+  // came back with.
   [[noreturn]] void Fail(workshop::grader::v1::Verdict verdict,
                          std::vector<std::string> sent,
                          std::vector<std::string> came_back,
@@ -227,9 +250,6 @@ class ExerciseTest : public ::testing::Test {
   std::optional<Exit> EndOfServer(const std::optional<grpc::Status>& status);
   void StartClient(std::vector<std::string> arguments, const std::string& scene,
                    Process::Options options);
-  std::string DescribeCall(const std::string& name,
-                           const google::protobuf::Message& request,
-                           std::chrono::milliseconds limit) const;
   void CheckResponse(const std::string& sent, const grpc::Status& status,
                      const google::protobuf::Message& response,
                      const google::protobuf::Message& expected);
@@ -251,7 +271,7 @@ class ExerciseTest : public ::testing::Test {
   std::string promise_;
   std::string read_;
   std::string usual_cause_;
-  std::map<grpc::StatusCode, std::string> cause_by_code_;
+  std::map<int, std::string> cause_by_code_;
   std::map<int, std::string> cause_by_signal_;
   std::vector<std::string> did_;
   std::unique_ptr<ServerProcess> server_;

@@ -176,6 +176,11 @@ bool BeginsReport(std::string_view line) {
              : Contains(line, "runtime error: ") || Contains(line, "rss limit");
 }
 
+// Whether a line says where something comes from, and not what is done to it.
+bool TellsAnOrigin(std::string_view line) {
+  return line.starts_with("Location is") || Contains(line, " created ");
+}
+
 std::string SanitizerOf(std::string_view headline) {
   for (const std::string_view name :
        {"AddressSanitizer", "LeakSanitizer", "ThreadSanitizer"}) {
@@ -197,18 +202,20 @@ std::optional<SanitizerReport> ParseOne(const std::vector<std::string>& lines,
   // What stands above frames says what they are: "freed by thread T0 here:". It
   // is told if one of the frames is the learner's.
   std::string above;
+  bool is_origin = false;
   std::size_t told = 1;
   std::set<std::string> seen;
   for (std::size_t i = 1; i < lines.size() && told < kExcerptLines; ++i) {
     if (lines[i].starts_with("SUMMARY")) break;
     if (!lines[i].starts_with(kFrame)) {
       above = Headline(lines[i]);
+      is_origin = TellsAnOrigin(above);
       seen.clear();
       continue;
     }
     const std::string frame = OwnFrame(lines[i], sources);
     if (frame.empty() || !seen.insert(frame).second) continue;
-    if (report.where.empty()) report.where = frame;
+    if (report.where.empty() && !is_origin) report.where = frame;
     if (!above.empty()) {
       report.excerpt += "\n" + above;
       ++told;

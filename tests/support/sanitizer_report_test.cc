@@ -161,7 +161,10 @@ TEST(SanitizerReportTest, SkipsRacesInWhichNothingIsTheLearners) {
   const std::string lines =
       "WARNING: ThreadSanitizer: data race (pid=1)\n"
       "  Write of size 8 at 0x7b by thread T1:\n"
-      "    # <null> in memmove\n";
+      "    # <null> in memmove\n"
+      "\n"
+      "  Thread T1 (tid=1, running) created by main thread at:\n"
+      "    # tests/sanitized/a.cc:1:1 in main\n";
   EXPECT_FALSE(ParseSanitizerReport(lines, kSources));
   const auto report =
       ParseSanitizerReport(lines +

@@ -256,10 +256,12 @@ int Main(int argc, char** argv) {
   app.add_option("--jobs", jobs, "how many tests run at a time");
   bool list = false;
   std::string only;
+  std::string first;
   app.add_flag("--list", list, "print the tests' names and run none");
   app.add_option("--only", only,
                  "run this one alone, and print what came of it on stdout; "
                  "what the programs print goes to stderr");
+  app.add_option("--first", first, "begin with this test");
   app.add_option("--patience", settings.patience,
                  "how often longer than usual everything may take");
   app.add_option("--sanitized-root", settings.sanitized_root,
@@ -304,7 +306,12 @@ int Main(int argc, char** argv) {
     for (int j = 0; j < suite.total_test_count(); ++j) {
       const ::testing::TestInfo& test = *suite.GetTestInfo(j);
       if (list) std::cout << Name(test) << "\n";
-      if (only.empty() || only == Name(test)) tests.push_back(&test);
+      if (!only.empty() && only != Name(test)) continue;
+      if (first == Name(test)) {
+        tests.push_front(&test);
+      } else {
+        tests.push_back(&test);
+      }
     }
   }
   if (list) return 0;

@@ -12,7 +12,7 @@
 #include <map>
 #include <string>
 
-#include "workshop/grader/v1/report.pb.h"
+#include "workshop/grader/v1/grader.pb.h"
 
 namespace workshop::testing {
 

@@ -29,9 +29,6 @@ class ServerTest : public ExerciseTest {
     return Call("Repeat", *stub_, &v1::Topic::Stub::Repeat, request);
   }
 
-  // A word that no program can know before.
-  std::string Word() { return "word" + std::to_string(Random(0, 999)) + " "; }
-
  private:
   std::unique_ptr<v1::Topic::Stub> stub_;
 };
@@ -42,7 +39,7 @@ TEST_F(Task1_Repeat, RepeatsTheText) {
   Promises("Repeat answers with the text, as often as was asked for.");
   Usually("The loop runs once too often, or once too few.");
   for (const int times : {1, 2, 100}) {
-    const std::string word = Word();
+    const std::string word = Word("a", 5);
     v1::RepeatResponse expected;
     for (int i = 0; i < times; ++i) *expected.mutable_text() += word;
     ExpectResponse(Repeat(word, times), expected);
@@ -63,9 +60,9 @@ TEST_F(Task2_Refusals, RefusesFewerThanOne) {
       "message that names `times`.");
   UsuallyIf(grpc::StatusCode::OK, "The request is not looked at first.");
   const auto kCode = grpc::StatusCode::INVALID_ARGUMENT;
-  ExpectRefusal(Repeat(Word(), 0), kCode, "times");
+  ExpectRefusal(Repeat(Word("a", 5), 0), kCode, "times");
   const int negative = static_cast<int>(Random(-1000, -1));
-  ExpectRefusal(Repeat(Word(), negative), kCode, "times");
+  ExpectRefusal(Repeat(Word("a", 5), negative), kCode, "times");
 }
 
 TEST_F(Task2_Refusals, RefusesMoreThanAHundred) {
@@ -73,7 +70,7 @@ TEST_F(Task2_Refusals, RefusesMoreThanAHundred) {
       "Repeat refuses more than 100 repetitions with INVALID_ARGUMENT, in a "
       "message that names `times`.");
   UsuallyIf(grpc::StatusCode::OK, "Only one end of the range is checked.");
-  ExpectRefusal(Repeat(Word(), 101), grpc::StatusCode::INVALID_ARGUMENT,
+  ExpectRefusal(Repeat(Word("a", 5), 101), grpc::StatusCode::INVALID_ARGUMENT,
                 "times");
 }
 
