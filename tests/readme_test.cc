@@ -25,10 +25,12 @@
 #include <net/if.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -486,17 +488,16 @@ std::string RunBlock(const Block& block, const std::string& directory,
   return Session(block, directory).Run(limits);
 }
 
-// Gives this process a network of its own that has nothing but 127.0.0.1, so
-// that the port 50051 of the READMEs is free. Where the system does not allow
-// that, the network stays what it is.
-void IsolateNetwork() {
+// Gives this process a network of its own that has nothing but 127.0.0.1, if
+// the system allows that.
+bool EnterOwnNetwork() {
   const auto write_file = [](const char* path, const std::string& text) {
     std::ofstream(path) << text;
   };
   const uid_t uid = geteuid();
   const gid_t gid = getegid();
   if (unshare(CLONE_NEWNET) != 0) {
-    if (unshare(CLONE_NEWUSER | CLONE_NEWNET) != 0) return;
+    if (unshare(CLONE_NEWUSER | CLONE_NEWNET) != 0) return false;
     write_file("/proc/self/setgroups", "deny");
     write_file("/proc/self/uid_map", fmt::format("{0} {0} 1", uid));
     write_file("/proc/self/gid_map", fmt::format("{0} {0} 1", gid));
@@ -506,8 +507,23 @@ void IsolateNetwork() {
   ifreq request = {};
   strcpy(request.ifr_name, "lo");
   request.ifr_flags = IFF_UP;
-  if (ioctl(any_socket, SIOCSIFFLAGS, &request) != 0) perror("lo");
+  const bool up = ioctl(any_socket, SIOCSIFFLAGS, &request) == 0;
   close(any_socket);
+  return up;
+}
+
+// Sees to it that the port 50051 of the READMEs is free. Some systems, and most
+// containers, allow nobody a network of his own, or none that can be used; and
+// since there is no way back from that, a child tries it first. There, one
+// session after the other has the port.
+void IsolateNetwork() {
+  const pid_t child = fork();
+  if (child == 0) _exit(EnterOwnNetwork() ? 0 : 1);
+  int status = 1;
+  waitpid(child, &status, 0);
+  if (status == 0 && EnterOwnNetwork()) return;
+  // Whoever inherits this keeps the lock, and is killed with the session.
+  flock(open("/proc/self/exe", O_RDONLY), LOCK_EX);
 }
 
 // ------------------------------------------------------------------ the tests
