@@ -28,6 +28,8 @@ using google::protobuf::util::TimeUtil;
 using grpc::StatusCode;
 using std::chrono::milliseconds;
 
+[[maybe_unused]] const bool kTakesMuch = TakesMuch("Task3_ManyMembers");
+
 class Task1_TheRoom : public ServerTest {
  protected:
   void SetUp() override {

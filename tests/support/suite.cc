@@ -59,6 +59,20 @@ std::string Name(const ::testing::TestInfo& test) {
   return std::string(test.test_suite_name()) + "." + test.name();
 }
 
+// What TakesMuch() has named.
+std::set<std::string>& Costly() {
+  static std::set<std::string> names;
+  return names;
+}
+
+// When a test's turn comes if `first`, unless that is empty, is to begin.
+int Turn(const ::testing::TestInfo& test, const std::string& first) {
+  if (first.empty() || first == Name(test)) return 0;
+  const bool costly = Costly().contains(test.test_suite_name()) ||
+                      Costly().contains(Name(test));
+  return costly ? 2 : 1;
+}
+
 // The source of the test that begins at `line` of `file`, as far as the brace
 // that closes it.
 std::string SourceOf(const std::string& file, int line) {
@@ -261,7 +275,8 @@ int Main(int argc, char** argv) {
   app.add_option("--only", only,
                  "run this one alone, and print what came of it on stdout; "
                  "what the programs print goes to stderr");
-  app.add_option("--first", first, "begin with this test");
+  app.add_option("--first", first,
+                 "begin with this test, and end with those that take much");
   app.add_option("--patience", settings.patience,
                  "how often longer than usual everything may take");
   app.add_option("--sanitized-root", settings.sanitized_root,
@@ -301,16 +316,14 @@ int Main(int argc, char** argv) {
   }
   std::deque<const ::testing::TestInfo*> tests;
   const ::testing::UnitTest& all = *::testing::UnitTest::GetInstance();
-  for (int i = 0; i < all.total_test_suite_count(); ++i) {
-    const ::testing::TestSuite& suite = *all.GetTestSuite(i);
-    for (int j = 0; j < suite.total_test_count(); ++j) {
-      const ::testing::TestInfo& test = *suite.GetTestInfo(j);
-      if (list) std::cout << Name(test) << "\n";
-      if (!only.empty() && only != Name(test)) continue;
-      if (first == Name(test)) {
-        tests.push_front(&test);
-      } else {
-        tests.push_back(&test);
+  for (const int turn : {0, 1, 2}) {
+    for (int i = 0; i < all.total_test_suite_count(); ++i) {
+      const ::testing::TestSuite& suite = *all.GetTestSuite(i);
+      for (int j = 0; j < suite.total_test_count(); ++j) {
+        const ::testing::TestInfo& test = *suite.GetTestInfo(j);
+        if (turn != Turn(test, first)) continue;
+        if (list) std::cout << Name(test) << "\n";
+        if (only.empty() || only == Name(test)) tests.push_back(&test);
       }
     }
   }
@@ -327,6 +340,10 @@ int Main(int argc, char** argv) {
 }  // namespace
 
 const SuiteSettings& Settings() { return settings; }
+
+bool TakesMuch(std::string name) {
+  return Costly().insert(std::move(name)).second;
+}
 
 milliseconds Patience(milliseconds limit) {
   limit *= settings.patience;

@@ -42,6 +42,11 @@ struct SuiteSettings {
 
 const SuiteSettings& Settings();
 
+// Says that a test ("Task1_Upload.UsesLittleMemory"), or all of a GoogleTest
+// suite ("Task3_ManyMembers"), takes much more of the machine than others. It
+// runs last where half of all tests may be enough: to prove a mutant.
+bool TakesMuch(std::string name);
+
 // What a wait may take: `limit`, times patience, the first two times that a
 // program is too slow, and a fifth of it once that has happened in this run of
 // the suite, since a program that never answers would otherwise cost its limit
