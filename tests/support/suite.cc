@@ -65,12 +65,15 @@ std::set<std::string>& Costly() {
   return names;
 }
 
+bool IsCostly(const ::testing::TestInfo& test) {
+  return Costly().contains(test.test_suite_name()) ||
+         Costly().contains(Name(test));
+}
+
 // When a test's turn comes if `first`, unless that is empty, is to begin.
 int Turn(const ::testing::TestInfo& test, const std::string& first) {
   if (first.empty() || first == Name(test)) return 0;
-  const bool costly = Costly().contains(test.test_suite_name()) ||
-                      Costly().contains(Name(test));
-  return costly ? 2 : 1;
+  return IsCostly(test) ? 2 : 1;
 }
 
 // The source of the test that begins at `line` of `file`, as far as the brace
@@ -130,14 +133,19 @@ class PlainFailures final : public ::testing::EmptyTestEventListener {
 
 class Supervisor {
  public:
-  Supervisor(std::deque<const ::testing::TestInfo*> tests, std::size_t jobs,
-             int report)
-      : waiting_(std::move(tests)), jobs_(jobs), report_(report) {}
+  // While the test named `first` runs, unless that is empty, none begins that
+  // is costly: perhaps it is not needed.
+  Supervisor(std::deque<const ::testing::TestInfo*> tests, std::string first,
+             std::size_t jobs, int report)
+      : waiting_(std::move(tests)),
+        first_(std::move(first)),
+        jobs_(jobs),
+        report_(report) {}
 
   // Runs all tests, `jobs` at a time, and reports each as it ends.
   void Run() {
     while (!waiting_.empty() || !running_.empty()) {
-      while (!waiting_.empty() && running_.size() < jobs_) {
+      while (!waiting_.empty() && running_.size() < jobs_ && !HoldsBack()) {
         Start(*waiting_.front());
         waiting_.pop_front();
       }
@@ -146,6 +154,11 @@ class Supervisor {
   }
 
  private:
+  bool HoldsBack() const {
+    return !running_.empty() && running_.front().name == first_ &&
+           IsCostly(*waiting_.front());
+  }
+
   void Start(const ::testing::TestInfo& test) {
     int ends[2];
     if (pipe2(ends, O_CLOEXEC) != 0) abort();
@@ -226,6 +239,7 @@ class Supervisor {
   }
 
   std::deque<const ::testing::TestInfo*> waiting_;
+  const std::string first_;
   const std::size_t jobs_;
   const int report_;
   std::vector<Running> running_;
@@ -332,7 +346,7 @@ int Main(int argc, char** argv) {
   for (const ::testing::TestInfo* test : tests) {
     SerializeDelimitedToFileDescriptor(NewReport(*test), report);
   }
-  Supervisor(std::move(tests), jobs, report).Run();
+  Supervisor(std::move(tests), first, jobs, report).Run();
   if (!only.empty()) PrintLast(report);
   return 0;
 }
