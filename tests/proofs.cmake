@@ -23,7 +23,7 @@ function(workshop_lesson_test name)
         "-DCMAKE_CXX_FLAGS=-Wall -Wextra -Wno-unused-parameter -Werror" #
         --test-command sh -c "'${folder}/server' -h && '${folder}/client' -h")
     set_tests_properties(
-      alone/${name} PROPERTIES TIMEOUT 300 PASS_REGULAR_EXPRESSION
+      alone/${name} PROPERTIES COST 50 TIMEOUT 300 PASS_REGULAR_EXPRESSION
                                "Usage: .*/server .*Usage: .*/client")
   endif()
 endfunction()
