@@ -28,7 +28,7 @@ using google::protobuf::util::TimeUtil;
 using grpc::StatusCode;
 using std::chrono::milliseconds;
 
-[[maybe_unused]] const bool kTakesMuch = TakesMuch("Task3_ManyMembers");
+[[maybe_unused]] const bool kMuch = TakeMuch({"Task3_ManyMembers"});
 
 class Task1_TheRoom : public ServerTest {
  protected:

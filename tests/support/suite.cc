@@ -59,7 +59,7 @@ std::string Name(const ::testing::TestInfo& test) {
   return std::string(test.test_suite_name()) + "." + test.name();
 }
 
-// What TakesMuch() has named.
+// What TakeMuch() has named.
 std::set<std::string>& Costly() {
   static std::set<std::string> names;
   return names;
@@ -68,12 +68,6 @@ std::set<std::string>& Costly() {
 bool IsCostly(const ::testing::TestInfo& test) {
   return Costly().contains(test.test_suite_name()) ||
          Costly().contains(Name(test));
-}
-
-// When a test's turn comes if `first`, unless that is empty, is to begin.
-int Turn(const ::testing::TestInfo& test, const std::string& first) {
-  if (first.empty() || first == Name(test)) return 0;
-  return IsCostly(test) ? 2 : 1;
 }
 
 // The source of the test that begins at `line` of `file`, as far as the brace
@@ -330,17 +324,23 @@ int Main(int argc, char** argv) {
   }
   std::deque<const ::testing::TestInfo*> tests;
   const ::testing::UnitTest& all = *::testing::UnitTest::GetInstance();
-  for (const int turn : {0, 1, 2}) {
-    for (int i = 0; i < all.total_test_suite_count(); ++i) {
-      const ::testing::TestSuite& suite = *all.GetTestSuite(i);
-      for (int j = 0; j < suite.total_test_count(); ++j) {
-        const ::testing::TestInfo& test = *suite.GetTestInfo(j);
-        if (turn != Turn(test, first)) continue;
-        if (list) std::cout << Name(test) << "\n";
-        if (only.empty() || only == Name(test)) tests.push_back(&test);
+  std::deque<const ::testing::TestInfo*> last;
+  for (int i = 0; i < all.total_test_suite_count(); ++i) {
+    const ::testing::TestSuite& suite = *all.GetTestSuite(i);
+    for (int j = 0; j < suite.total_test_count(); ++j) {
+      const ::testing::TestInfo& test = *suite.GetTestInfo(j);
+      if (list) std::cout << Name(test) << "\n";
+      if (!only.empty() && only != Name(test)) continue;
+      if (first == Name(test)) {
+        tests.push_front(&test);
+      } else if (!first.empty() && IsCostly(test)) {
+        last.push_back(&test);
+      } else {
+        tests.push_back(&test);
       }
     }
   }
+  tests.insert(tests.end(), last.begin(), last.end());
   if (list) return 0;
   // First the list, without verdicts: what is then not reported is missing.
   for (const ::testing::TestInfo* test : tests) {
@@ -355,8 +355,9 @@ int Main(int argc, char** argv) {
 
 const SuiteSettings& Settings() { return settings; }
 
-bool TakesMuch(std::string name) {
-  return Costly().insert(std::move(name)).second;
+bool TakeMuch(std::set<std::string> names) {
+  Costly().merge(names);
+  return true;
 }
 
 milliseconds Patience(milliseconds limit) {

@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 
 #include "workshop/grader/v1/grader.pb.h"
@@ -42,10 +43,11 @@ struct SuiteSettings {
 
 const SuiteSettings& Settings();
 
-// Says that a test ("Task1_Upload.UsesLittleMemory"), or all of a GoogleTest
-// suite ("Task3_ManyMembers"), takes much more of the machine than others. It
-// runs last where half of all tests may be enough: to prove a mutant.
-bool TakesMuch(std::string name);
+// Says that tests ("Task1_Upload.UsesLittleMemory"), or all of a GoogleTest
+// suite ("Task3_ManyMembers"), take much more of the machine than others. They
+// run last where half of all tests may be enough: to prove a mutant. For a
+// variable of a suite's file; the value means nothing.
+bool TakeMuch(std::set<std::string> names);
 
 // What a wait may take: `limit`, times patience, the first two times that a
 // program is too slow, and a fifth of it once that has happened in this run of
