@@ -98,8 +98,11 @@ class ServerTest : public ExerciseTest {
         "that changes without a lock, or a member whose handler has returned.");
   }
 
-  // A name that nobody can have written into a program.
-  std::string Name(const std::string& stem) { return Word(stem, 6); }
+  // A name that nobody can have written into a program: "anna4711". It is read
+  // in many lines, so that its stem should catch the eye.
+  std::string Name(const std::string& stem) {
+    return stem + std::to_string(Random(100, 999'999));
+  }
   // A text of its own, of `size` bytes.
   std::string Text(std::size_t size = 20) {
     std::string text = Word("text ", 6);
