@@ -43,23 +43,24 @@ class Terminal:
             environment.update(TERM="dumb", TMPDIR=temporary)
             os.execvpe(command[0], command, environment)
 
-    def await_text(self, text, nudge=None):
-        """Reads on until `text` has come, sending `nudge` meanwhile."""
+    def await_text(self, *texts, nudge=None):
+        """Reads on until one of `texts` has come, sending `nudge` meanwhile."""
+        text = re.compile("|".join(map(re.escape, texts)))
         deadline = time.monotonic() + LIMIT_SECONDS
-        while text not in self.output[self.read_to:]:
+        while not (found := text.search(self.output, self.read_to)):
             if time.monotonic() > deadline:
-                raise AssertionError(f"no {text!r} in:\n{self.output}")
+                raise AssertionError(f"no {texts} in:\n{self.output}")
             ready, _, _ = select.select([self.terminal], [], [], 0.5)
             if ready:
                 try:
                     read = os.read(self.terminal, 65536)
                 except OSError:  # the other side has closed it
                     raise AssertionError(
-                        f"the end, and no {text!r} in:\n{self.output}")
+                        f"the end, and no {texts} in:\n{self.output}")
                 self.output += read.decode().replace("\r", "")
             elif nudge:
                 os.write(self.terminal, nudge)
-        self.read_to = self.output.index(text, self.read_to) + len(text)
+        self.read_to = found.end()
 
     def send(self, line):
         os.write(self.terminal, line.encode() + b"\n")
@@ -67,6 +68,16 @@ class Terminal:
     def type(self, line):
         self.await_text("(gdb) ")
         self.send(line)
+
+    def quit_at_the_end(self):
+        """Leaves gdb when the program has ended.
+
+        Does not wait for the prompt: gdb writes it letter by letter, and what
+        the program has written may come between any two of them.
+        """
+        self.await_text("exited with code", "exited normally",
+                        "Program terminated with signal SIGKILL")
+        self.send("quit")
 
     def exit_status(self):
         """Reads all the rest and returns how the command ended."""
@@ -124,8 +135,7 @@ class DebugTest(unittest.TestCase):
         gdb.await_text("CalculatorService::Divide")
         gdb.type("next")
         gdb.type("continue")
-        gdb.await_text("Program terminated with signal SIGKILL")
-        gdb.type("quit")
+        gdb.quit_at_the_end()
         self.assertEqual(gdb.exit_status(), 0)
         self.assertIn("FAIL  Task2_Errors.RejectsADivisionByZero", gdb.output)
         self.assertIn('came back  UNIMPLEMENTED: "TODO 7: Divide"', gdb.output)
@@ -159,8 +169,7 @@ class DebugTest(unittest.TestCase):
         gdb.await_text("Breakpoint")
         gdb.await_text("01_calculator/client.cc")
         gdb.type("continue")
-        gdb.await_text("exited with code 01")
-        gdb.type("quit")
+        gdb.quit_at_the_end()
         self.assertEqual(gdb.exit_status(), 0)
         self.assertIn("FAIL  Task3_Client.PrintsTheResult", gdb.output)
 
@@ -195,14 +204,14 @@ class DebugTest(unittest.TestCase):
         for gdb in held:
             gdb.type("delete")
             gdb.type("continue")
-            gdb.type("quit")
+            gdb.quit_at_the_end()
             self.assertEqual(gdb.exit_status(), 0)
             self.assertIn("\nPASS  Task", gdb.output)
 
     def test_debugs_every_run_of_the_learners_own_tests(self):
         gdb = self.debug("E=05", "T=AcceptsEveryCorrectService")
         gdb.type("run")
-        gdb.type("quit")
+        gdb.quit_at_the_end()
         gdb.await_text("is about to start once more")
         gdb.type("start")
         gdb.await_text("main ()")
