@@ -53,6 +53,8 @@ NinjaRun Ninja(const fs::path& build, const std::vector<std::string>& targets,
   command.insert(command.end(), targets.begin(), targets.end());
   Process::Options options;
   options.environment["NINJA_STATUS"] = "[%f/%t] ";
+  // On large pages compilers are a tenth faster; .make/build does the same.
+  options.environment["GLIBC_TUNABLES"] = "glibc.malloc.hugetlb=1";
   options.on_line = [&](const std::string& line, bool /*is_stderr*/) {
     if (line.starts_with("[")) progress("building " + line);
   };

@@ -53,7 +53,7 @@ class WatchTest : public ::testing::Test {
     arguments.insert(arguments.begin(), "watch");
     watch_ = std::make_unique<TerminalProcess>(toy_.Make(arguments),
                                                toy_.Environment());
-    before_ = watch_->Mode();
+    before_ = watch_->mode_at_first();
   }
 
   // The next thing that is shown, without colours and cursor movements.

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <utmp.h>
 
 #include <algorithm>
 #include <array>
@@ -37,13 +38,18 @@ TerminalProcess::TerminalProcess(
   }
   arguments.push_back(nullptr);
   const winsize size = {24, 80, 0, 0};
-  pid_ = forkpty(&terminal_, nullptr, nullptr, &size);
-  if (pid_ < 0) {
-    throw std::system_error(errno, std::generic_category(), "forkpty");
+  int program_side = -1;
+  if (openpty(&terminal_, &program_side, nullptr, nullptr, &size) != 0) {
+    throw std::system_error(errno, std::generic_category(), "openpty");
   }
+  tcgetattr(terminal_, &mode_at_first_);
+  pid_ = fork();
+  if (pid_ < 0) throw std::system_error(errno, std::generic_category(), "fork");
   if (pid_ == 0) {
     // No other thread runs in a test at this point, so that all of this is
     // safe.
+    close(terminal_);
+    login_tty(program_side);
     for (const auto& [name, value] : environment) {
       setenv(name.c_str(), value.c_str(), /*overwrite=*/1);
     }
@@ -51,6 +57,7 @@ TerminalProcess::TerminalProcess(
     execvp(arguments[0], arguments.data());
     _exit(127);
   }
+  close(program_side);
 }
 
 TerminalProcess::~TerminalProcess() {

@@ -38,8 +38,9 @@ class TerminalProcess {
   // Presses keys, which the terminal may make signals of.
   void Type(const std::string& keys);
 
-  // The terminal's mode as it is now.
+  // The terminal's mode as it is now, and as the program has found it.
   termios Mode() const;
+  const termios& mode_at_first() const { return mode_at_first_; }
 
   // Everything printed so far.
   const std::string& output() const { return output_; }
@@ -51,6 +52,7 @@ class TerminalProcess {
 
   pid_t pid_ = -1;
   int terminal_ = -1;
+  termios mode_at_first_ = {};
   std::string output_;
   std::size_t seen_ = 0;  // how much of it WaitFor() is through with
   std::optional<Exit> exit_;
