@@ -4,8 +4,9 @@
 
 #pragma once
 
-// gRPC's headers include descriptor.pb.h for nothing but its name. It would be
-// a fourteenth of this header. Behind it, who needs it includes it as usual.
+// gRPC includes descriptor.pb.h, a fourteenth of all that is here, to name a
+// class that is declared elsewhere too. A file that needs more of it than that
+// includes it as usual.
 #define GOOGLE_PROTOBUF_INCLUDED_google_2fprotobuf_2fdescriptor_2eproto
 
 #include <fmt/format.h>
