@@ -69,14 +69,13 @@ class Terminal:
         self.await_text("(gdb) ")
         self.send(line)
 
-    def quit_at_the_end(self):
-        """Leaves gdb when the program has ended.
+    def quit_at_the_end(self, *ends):
+        """Leaves gdb when the program has ended in one of these ways.
 
         Does not wait for the prompt: gdb writes it letter by letter, and what
         the program has written may come between any two of them.
         """
-        self.await_text("exited with code", "exited normally",
-                        "Program terminated with signal SIGKILL")
+        self.await_text(*ends)
         self.send("quit")
 
     def exit_status(self):
@@ -135,7 +134,7 @@ class DebugTest(unittest.TestCase):
         gdb.await_text("CalculatorService::Divide")
         gdb.type("next")
         gdb.type("continue")
-        gdb.quit_at_the_end()
+        gdb.quit_at_the_end("Program terminated with signal SIGKILL")
         self.assertEqual(gdb.exit_status(), 0)
         self.assertIn("FAIL  Task2_Errors.RejectsADivisionByZero", gdb.output)
         self.assertIn('came back  UNIMPLEMENTED: "TODO 7: Divide"', gdb.output)
@@ -169,7 +168,7 @@ class DebugTest(unittest.TestCase):
         gdb.await_text("Breakpoint")
         gdb.await_text("01_calculator/client.cc")
         gdb.type("continue")
-        gdb.quit_at_the_end()
+        gdb.quit_at_the_end("exited with code 01")
         self.assertEqual(gdb.exit_status(), 0)
         self.assertIn("FAIL  Task3_Client.PrintsTheResult", gdb.output)
 
@@ -204,14 +203,15 @@ class DebugTest(unittest.TestCase):
         for gdb in held:
             gdb.type("delete")
             gdb.type("continue")
-            gdb.quit_at_the_end()
+            gdb.quit_at_the_end("exited with code 01", "exited normally",
+                                "Program terminated with signal SIGKILL")
             self.assertEqual(gdb.exit_status(), 0)
             self.assertIn("\nPASS  Task", gdb.output)
 
     def test_debugs_every_run_of_the_learners_own_tests(self):
         gdb = self.debug("E=05", "T=AcceptsEveryCorrectService")
         gdb.type("run")
-        gdb.quit_at_the_end()
+        gdb.quit_at_the_end("exited with code 01")
         gdb.await_text("is about to start once more")
         gdb.type("start")
         gdb.await_text("main ()")
